@@ -1,0 +1,117 @@
+/** @file Chooses, starts and describes a tfjs backend: the door of `backend/`.
+ * `auto` takes the first of the list that is available. A backend named by the user that cannot start is an
+ * error with its reason, never a silent change to another: `tf.setBackend` only returns false then.
+ */
+import os from 'node:os';
+import { LabError } from '../lib/errors.ts';
+import { tf } from '../tf.ts';
+import { findTensorflow, startTensorflow } from './tensorflow.ts';
+import { startWasm } from './wasm/wasm.ts';
+
+/** A started backend, as records name it. */
+export interface BackendInfo {
+  name: string;
+  /** The name by which tfjs knows it. */
+  tfjs_name: string;
+  /** What computes: the CPU's or the adapter's name. */
+  device: string;
+  /** Results are bit for bit reproducible on one backend and instruction set. */
+  instruction_set: string;
+  versions: Record<string, string>;
+}
+
+/** Whether a backend can start here, and if not, why and what to do. */
+export interface BackendStatus {
+  name: string;
+  is_available: boolean;
+  what: string;
+  /** Empty when available. */
+  reason: string;
+}
+
+interface Backend {
+  name: string;
+  what: string;
+  /** Null when it can start, else why not and what to do. */
+  missing: () => Promise<string | null>;
+  /** Starts it and returns tfjs's name for it. */
+  start: () => Promise<string>;
+}
+
+/** Fastest first: the order in which `auto` tries them. */
+const BACKENDS: Backend[] = [
+  {
+    name: 'cuda',
+    what: "TensorFlow's CUDA kernels (@tensorflow/tfjs-node-gpu)",
+    missing: () => findTensorflow({ needs_gpu: true }),
+    start: startTensorflow,
+  },
+  {
+    name: 'tensorflow',
+    what: "TensorFlow's CPU kernels (@tensorflow/tfjs-node-gpu without a GPU)",
+    missing: () => findTensorflow({ needs_gpu: false }),
+    start: startTensorflow,
+  },
+  {
+    name: 'wasm',
+    what: "tfjs's WebAssembly kernels with the lab's own, SIMD, one thread",
+    missing: async () => null,
+    start: startWasm,
+  },
+  {
+    name: 'cpu',
+    what: 'plain JavaScript, the reference in tests',
+    missing: async () => null,
+    start: async () => {
+      if (!(await tf.setBackend('cpu'))) throw new Error('tfjs could not start its cpu backend');
+      return 'cpu';
+    },
+  },
+];
+
+/** Names that `--backend` takes. */
+export const BACKEND_NAMES = ['auto', ...BACKENDS.map((b) => b.name)];
+
+/** State of every backend on this machine, fastest first. */
+export async function describeBackends(): Promise<BackendStatus[]> {
+  return Promise.all(
+    BACKENDS.map(async ({ name, what, missing }) => {
+      const reason = await missing();
+      return { name, what, is_available: reason === null, reason: reason ?? '' };
+    }),
+  );
+}
+
+/** The name that `choice` stands for here: itself, or for `auto` the first that is available.
+ * Throws `no_backend` with the reason where it cannot start. */
+export async function resolveBackend(choice: string): Promise<string> {
+  if (choice === 'auto') {
+    for (const { name, missing } of BACKENDS) if ((await missing()) === null) return name;
+  }
+  const backend = BACKENDS.find((b) => b.name === choice);
+  if (!backend) throw new LabError('usage', `unknown backend: ${choice}; one of ${BACKEND_NAMES.join(', ')}`);
+  const reason = await backend.missing();
+  if (reason !== null) throw new LabError('no_backend', `backend ${choice} is not available: ${reason}`);
+  return choice;
+}
+
+/** Starts the backend that `choice` stands for and makes it tfjs's current one.
+ * Throws `no_backend` with the reason where it cannot start. */
+export async function startBackend(choice: string): Promise<BackendInfo> {
+  const name = await resolveBackend(choice);
+  tf.enableProdMode();
+  try {
+    const tfjs_name = await BACKENDS.find((b) => b.name === name)!.start();
+    await tf.ready();
+    const has_simd = name !== 'wasm' || (await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT'));
+    return {
+      name,
+      tfjs_name,
+      device: os.cpus()[0]?.model.trim() ?? os.arch(),
+      instruction_set: name === 'wasm' ? (has_simd ? 'wasm-simd' : 'wasm') : os.arch(),
+      versions: { tfjs: tf.version_core, node: process.versions.node },
+    };
+  } catch (error) {
+    throw new LabError('no_backend', `backend ${name} did not start: ${(error as Error).message}`, { cause: error });
+  }
+}

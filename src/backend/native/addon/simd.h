@@ -1,0 +1,173 @@
+/** @file Vectors of LAB_WIDTH floats on the compiler's vector extensions: one source for every instruction set.
+ * A translation unit of kernels is compiled once for each variant with its own flags; everything is in an
+ * anonymous namespace, so that the linker never merges code of one instruction set into another.
+ * Tensors end in padding (pool.h), but rows do not: the last, partial vector of a row goes through
+ * load_n and store_n.
+ */
+#pragma once
+#include <cstdint>
+#include <cstring>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#ifdef __clang__
+#define LAB_UNROLL _Pragma("unroll")
+#else
+#define LAB_UNROLL _Pragma("GCC unroll 32")
+#endif
+#define LAB_INLINE inline __attribute__((always_inline))
+
+namespace {
+
+constexpr int W = LAB_WIDTH;
+typedef float vf __attribute__((vector_size(LAB_WIDTH * 4)));
+typedef int32_t vi __attribute__((vector_size(LAB_WIDTH * 4)));
+
+LAB_INLINE vf load(const float* p) {
+  vf v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+
+LAB_INLINE void store(float* p, vf v) { __builtin_memcpy(p, &v, sizeof v); }
+
+LAB_INLINE vf splat(float x) { return x - vf{}; }
+LAB_INLINE vi splat_i(int32_t x) { return x - vi{}; }
+
+/** The first n of W lanes, 0 < n <= W; the others become 0. */
+LAB_INLINE vf load_n(const float* p, int n) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#else
+  vf v{};
+  __builtin_memcpy(&v, p, sizeof(float) * (size_t)n);
+  return v;
+#endif
+}
+
+/** Stores the first n lanes, 0 < n <= W. */
+LAB_INLINE void store_n(float* p, vf v, int n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#else
+  __builtin_memcpy(p, &v, sizeof(float) * (size_t)n);
+#endif
+}
+
+/** 0, 1, 2, ... */
+LAB_INLINE vi lanes() {
+  vi v;
+  for (int i = 0; i < W; i++) v[i] = i;
+  return v;
+}
+
+/** `v` in the first n lanes, `other` in the rest. */
+LAB_INLINE vf first_n(vf v, int n, vf other) { return lanes() < splat_i(n) ? v : other; }
+
+/** The larger of each pair; NaN if either is NaN. */
+LAB_INLINE vf max_nan(vf a, vf b) {
+  const vf m = a > b ? a : b;
+  return a == a ? m : a;
+}
+
+/** Sum of the lanes, halves first: the same order for every row. */
+LAB_INLINE float sum_lanes(vf v) {
+  float x[W];
+  store(x, v);
+  LAB_UNROLL
+  for (int half = W / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; i++) x[i] += x[i + half];
+  return x[0];
+}
+
+LAB_INLINE float max_lanes(vf v) {
+  float m = v[0];
+  for (int i = 1; i < W; i++) {
+    const float x = v[i];
+    m = (x > m || x != x) ? x : m;
+    if (m != m) return m;
+  }
+  return m;
+}
+
+LAB_INLINE vf bits_to_float(vi v) { return (vf)v; }
+
+/** `exp(x)` to about 2 units in the last place: `2^n e^r`, |r| <= ln 2 / 2, e^r by a polynomial of degree 6
+ * (Taylor's, the last terms fitted). Above 88.7 infinity, below -87.3 zero, NaN stays NaN. */
+LAB_INLINE vf exp_v(vf x) {
+  const vf hi = splat(88.72283f), lo = splat(-87.33654f);
+  const vf magic = splat(12582912.0f);
+  vf y = x > hi ? hi : x;
+  y = y < lo ? lo : y;
+  const vf n = (y * splat(1.44269504f) + magic) - magic;
+  vf r = y - n * splat(0.693359375f);
+  r = r - n * splat(-2.12194440e-4f);
+  vf p = splat(1.9875691500e-4f);
+  p = p * r + splat(1.3981999507e-3f);
+  p = p * r + splat(8.3334519073e-3f);
+  p = p * r + splat(4.1665795894e-2f);
+  p = p * r + splat(1.6666665459e-1f);
+  p = p * r + splat(5.0000001201e-1f);
+  p = p * (r * r) + (r + splat(1.0f));
+  // Two factors, so that n = 128 does not overflow the exponent; a NaN has a meaningless n and stays NaN.
+  const vi whole = __builtin_convertvector(n == n ? n : vf{}, vi);
+  const vi half = whole >> 1;
+  const vf first = bits_to_float((half + 127) << 23);
+  const vf second = bits_to_float((whole - half + 127) << 23);
+  vf result = p * first * second;
+  result = x > hi ? splat(__builtin_inff()) : result;
+  result = x < lo ? vf{} : result;
+  return result;
+}
+
+/** `1 / (1 + exp(-x))`. */
+LAB_INLINE vf sigmoid_v(vf x) { return splat(1.0f) / (splat(1.0f) + exp_v(-x)); }
+
+/** Natural logarithm: `x = 2^e m`, sqrt(1/2) <= m < sqrt(2), log m by a polynomial of degree 9 in m - 1 (Cephes).
+ * log 0 = -infinity, of a negative number NaN. */
+LAB_INLINE vf log_v(vf x) {
+  const vf tiny = splat(1.17549435e-38f);
+  const vi is_small = x < tiny;
+  const vf scaled = is_small ? x * splat(8388608.0f) : x;
+  const vi bits = (vi)scaled;
+  vi e = ((bits >> 23) & 0xff) - 126;
+  e = is_small ? e - 23 : e;
+  vf m = bits_to_float((bits & 0x007fffff) | 0x3f000000);
+  const vi below = m < splat(0.707106781f);
+  e = below ? e - 1 : e;
+  m = below ? m + m : m;
+  m = m - splat(1.0f);
+  const vf z = m * m;
+  vf p = splat(7.0376836292e-2f);
+  p = p * m + splat(-1.1514610310e-1f);
+  p = p * m + splat(1.1676998740e-1f);
+  p = p * m + splat(-1.2420140846e-1f);
+  p = p * m + splat(1.4249322787e-1f);
+  p = p * m + splat(-1.6668057665e-1f);
+  p = p * m + splat(2.0000714765e-1f);
+  p = p * m + splat(-2.4999993993e-1f);
+  p = p * m + splat(3.3333331174e-1f);
+  const vf ef = __builtin_convertvector(e, vf);
+  vf y = p * m * z + ef * splat(-2.12194440e-4f) - splat(0.5f) * z;
+  vf result = m + y + ef * splat(0.693359375f);
+  const vf inf = splat(__builtin_inff());
+  result = x == inf ? inf : result;
+  result = x == vf{} ? -inf : result;
+  result = (x < vf{} || x != x) ? splat(__builtin_nanf("")) : result;
+  return result;
+}
+
+LAB_INLINE vf sqrt_v(vf x) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_sqrt_ps((__m512)x);
+#elif defined(__AVX__)
+  return (vf)_mm256_sqrt_ps((__m256)x);
+#else
+  vf y;
+  for (int i = 0; i < W; i++) y[i] = __builtin_sqrtf(x[i]);
+  return y;
+#endif
+}
+
+}  // namespace

@@ -1,0 +1,57 @@
+/** @file `status`, `export`, `corpus`, `schema`: what is on disk, and in which form it leaves. */
+import path from 'node:path';
+import { jsonSchema, loadConfig } from '../config/config.ts';
+import { writeCorpus } from '../data/data.ts';
+import { EXIT } from '../lib/errors.ts';
+import { formatCount } from '../lib/format.ts';
+import { type ExportFormat, exportSweep, listSweeps, statusLines, sweepStatus, writeFileAtomic } from '../log/log.ts';
+import { SCHEMA_VERSION } from '../log/record.ts';
+import type { OutputOptions, StudyOptions } from './options.ts';
+import { note, printResult } from './output.ts';
+
+/** `status [DIR]`: one study's folder, or every study under a runs folder. */
+export function statusCommand(dir: string, options: OutputOptions): number {
+  const sweeps = listSweeps(dir);
+  const all = (sweeps.length > 0 ? sweeps.map((name) => path.join(dir, name)) : [dir]).map((d) => sweepStatus(d));
+  const value = all.length === 1 && sweeps.length === 0 ? all[0]! : { schema_version: SCHEMA_VERSION, sweeps: all };
+  printResult(options, value, () => all.map((s) => statusLines(s, { nowMs: Date.now() }).join('\n')).join('\n\n'));
+  return EXIT.ok;
+}
+
+/** `export DIR --format F`: the records and metrics in another format. */
+export async function exportCommand(
+  dir: string,
+  options: OutputOptions & { format: ExportFormat; out?: string },
+): Promise<number> {
+  const { format, out } = options;
+  const result = await exportSweep({ dir, format, ...(out === undefined ? {} : { out }) });
+  for (const { message } of result.problems) note(options, `warning: ${message}`);
+  printResult(options, result, () => result.files.join('\n'));
+  return EXIT.ok;
+}
+
+/** `corpus CONFIG --out DIR`: the study's corpus as train.bin, val.bin and tokenizer.json. */
+export function corpusCommand(
+  files: string[],
+  options: StudyOptions & { out: string; trainTokens?: number; seed?: number },
+): number {
+  const { config } = loadConfig(files, options.set);
+  const { trainTokens: train_tokens, seed } = options;
+  const summary = writeCorpus(config.data, options.out, {
+    ...(train_tokens === undefined ? {} : { train_tokens }),
+    ...(seed === undefined ? {} : { seed }),
+  });
+  printResult(options, summary, () =>
+    Object.entries(summary)
+      .map(([key, value]) => `${key}: ${typeof value === 'number' ? formatCount(value, 6) : JSON.stringify(value)}`)
+      .join('\n'),
+  );
+  return EXIT.ok;
+}
+
+/** `schema [FILE]`: the JSON Schema of a study file, printed or written. */
+export function schemaCommand(file: string | undefined): number {
+  if (file === undefined) process.stdout.write(jsonSchema());
+  else writeFileAtomic(file, jsonSchema());
+  return EXIT.ok;
+}

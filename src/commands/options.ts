@@ -1,0 +1,90 @@
+/** @file Options that several verbs share, and their parsers. Parsers throw commander's own argument error, which
+ * becomes exit code 2 with the option's name in front.
+ */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+/** How a verb prints. */
+export interface OutputOptions {
+  json?: boolean;
+  quiet?: boolean;
+  color?: boolean;
+}
+
+/** Where a study comes from. */
+export interface StudyOptions extends OutputOptions {
+  set: string[];
+  out?: string;
+}
+
+/** How a study is trained. */
+export interface TrainOptions extends StudyOptions {
+  backend?: string;
+  workers?: number;
+  progress?: 'table' | 'lines' | 'ndjson';
+  printConfig?: boolean;
+  dryRun?: boolean;
+  maxHours?: number;
+  maxFlops?: number;
+  checkpointSeconds?: number;
+}
+
+/** A number above 0, also as 1e12. */
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value <= 0) {
+    throw new InvalidArgumentError('a number above 0 is needed.');
+  }
+  return value;
+}
+
+/** A whole number of at least 0. */
+export function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('a whole number is needed.');
+  return Number(text);
+}
+
+/** A whole number of at least 1. */
+export function positiveWhole(text: string): number {
+  if (wholeNumber(text) < 1) throw new InvalidArgumentError('a whole number of at least 1 is needed.');
+  return Number(text);
+}
+
+const collect = (value: string, previous: string[]) => [...previous, value];
+
+/** `--json`, `--quiet`, `--no-color`: every verb has them. */
+export function withOutput(command: Command): Command {
+  return command
+    .option('--json', 'print the result as one JSON object')
+    .option('--quiet', 'print nothing but the result and errors')
+    .option('--no-color', 'no colours (also: environment variable NO_COLOR)');
+}
+
+/** `--set`, `--out`: verbs that read a study file. */
+export function withStudy(command: Command): Command {
+  return withOutput(command)
+    .option('--set <path=value>', 'override a value of the study; may be repeated', collect, [])
+    .option('--out <dir>', 'folder of the study (default: runs/<name>)');
+}
+
+/** Limits on the cost of a plan. */
+export function withLimits(command: Command): Command {
+  return command
+    .option('--max-hours <hours>', 'refuse a plan that takes longer (needs measured speeds)', positiveNumber)
+    .option('--max-flops <flops>', 'refuse a plan that costs more training FLOPs (6 N D)', positiveNumber);
+}
+
+/** Verbs that train. */
+export function withTraining(command: Command): Command {
+  return withLimits(withStudy(command))
+    .option('--backend <name>', "where to compute (default: the study's, which is auto by default)")
+    .option('--workers <count>', 'worker processes (default: one a core)', positiveWhole)
+    .addOption(
+      new Option(
+        '--progress <kind>',
+        'how progress is shown on stderr (default: table on a terminal, else lines)',
+      ).choices(['table', 'lines', 'ndjson']),
+    )
+    .option('--checkpoint-seconds <seconds>', 'time between checkpoints (default: 60)', positiveNumber)
+    .option('--dry-run', 'print the plan and train nothing')
+    .option('--print-config', 'print the resolved study with the origin of every value, and stop');
+}

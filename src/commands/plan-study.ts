@@ -1,0 +1,90 @@
+/** @file Study file -> plan, for every verb that needs one: reads the config, opens its corpora for the facts that the
+ * planner needs, and looks up measured speeds in earlier runs.
+ */
+import path from 'node:path';
+import {
+  canonicalJson,
+  type DataConfig,
+  loadConfig,
+  printConfig,
+  type RunSpec,
+  type StudyConfig,
+} from '../config/config.ts';
+import type { Corpus } from '../data/data.ts';
+import { LabError } from '../lib/errors.ts';
+import { readSweep } from '../log/log.ts';
+import type { RunRecord } from '../log/record.ts';
+import { checkLimits, type Plan, planStudy } from '../plan/plan.ts';
+import type { TrainOptions } from './options.ts';
+import { note } from './output.ts';
+
+export interface PlannedStudy {
+  config: StudyConfig;
+  plan: Plan;
+  /** Folder of the study. */
+  out_dir: string;
+  /** Where prepared corpora are kept, beside the studies. */
+  cache_dir: string;
+  /** Records that the folder holds already. */
+  records: RunRecord[];
+}
+
+/** Prints the resolved config when --print-config asks for it; true when it did. */
+export function printedConfig(files: string[], options: TrainOptions): boolean {
+  if (!options.printConfig) return false;
+  process.stdout.write(printConfig(loadConfig(files, options.set)));
+  return true;
+}
+
+/** Plans the study of `files`. Throws `usage`, `over_budget` and what opening its corpora throws. */
+export async function planFiles(files: string[], options: TrainOptions): Promise<PlannedStudy> {
+  const { config } = loadConfig(files, options.set);
+  const out_dir = path.resolve(options.out ?? path.join('runs', config.name));
+  const cache_dir = path.join(path.dirname(out_dir), '.corpora');
+  const corpora = await openCorpora(config, cache_dir);
+  const records = existingRecords(out_dir);
+  const plan = planStudy(config, (data) => corpora.get(canonicalJson(data))!.facts, {
+    tokens_per_second: (spec) => measuredSpeed(records, spec),
+  });
+  const workers = options.workers ?? config.workers;
+  checkLimits(plan, { max_hours: options.maxHours, max_flops: options.maxFlops, workers });
+  const warnings = [...corpora.values()].flatMap((corpus) => corpus.warnings);
+  for (const warning of new Set([...warnings, ...plan.warnings])) note(options, `warning: ${warning}`);
+  return { config, plan, out_dir, cache_dir, records };
+}
+
+/** Every corpus of the study, by the canonical JSON of its data block. */
+async function openCorpora(config: StudyConfig, cache_dir: string): Promise<Map<string, Corpus>> {
+  const { openCorpus } = await import('../data/data.ts');
+  const blocks: DataConfig[] = config.sweeps.map((sweep) => sweep.data ?? config.data);
+  const corpora = new Map<string, Corpus>();
+  for (const data of blocks) {
+    const key = canonicalJson(data);
+    if (!corpora.has(key)) corpora.set(key, await openCorpus(data, { n_ctx: config.model.n_ctx, cache_dir }));
+  }
+  return corpora;
+}
+
+function existingRecords(out_dir: string): RunRecord[] {
+  try {
+    return readSweep(out_dir).records;
+  } catch (error) {
+    if (error instanceof LabError && error.exit === 'usage') return [];
+    throw error;
+  }
+}
+
+/** Tokens a second, evaluation included, of a finished run of the same shape and batch in this folder. */
+function measuredSpeed(records: RunRecord[], spec: RunSpec): number | undefined {
+  const { d_model, n_layer, vocab_size, n_ctx } = spec.model;
+  const twin = records.find(
+    ({ status, model, batch_size }) =>
+      status === 'finished' &&
+      model.d_model === d_model &&
+      model.n_layer === n_layer &&
+      model.vocab_size === vocab_size &&
+      model.n_ctx === n_ctx &&
+      batch_size === spec.batch_size,
+  );
+  return twin && twin.wall_seconds > 0 ? twin.num_tokens / twin.wall_seconds : undefined;
+}

@@ -1,0 +1,161 @@
+/** @file The verbs and options of the command line, as a commander program. */
+import { readFileSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import {
+  type OutputOptions,
+  positiveNumber,
+  type TrainOptions,
+  wholeNumber,
+  withLimits,
+  withOutput,
+  withStudy,
+  withTraining,
+} from './options.ts';
+
+/** Version in package.json. */
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** The program. `onExit` is told the exit code of the verb that ran. */
+export function buildProgram(onExit: (code: number) => void): Command {
+  const program = new Command('scaling-lab')
+    .description('Train small transformers over sizes and token budgets, and refit the scaling laws with intervals.')
+    .version(packageVersion())
+    .exitOverride()
+    .showHelpAfterError('(add --help for usage)');
+  const exit = async (code: number | Promise<number>) => onExit(await code);
+  addTraining(program, exit);
+  addFitting(program, exit);
+  addMachine(program, exit);
+  return program;
+}
+
+type Exit = (code: number | Promise<number>) => Promise<void>;
+
+const CONFIG = '<config...>';
+const CONFIG_HELP = 'study files; later ones override earlier ones';
+
+function addTraining(program: Command, exit: Exit): void {
+  withLimits(withStudy(program.command('plan')))
+    .description('the runs of a study with their N, D, FLOPs, steps, memory and minutes; trains nothing')
+    .argument(CONFIG, CONFIG_HELP)
+    .option('--print-config', 'print the resolved study with the origin of every value, and stop')
+    .action(async (files: string[], options: TrainOptions) =>
+      exit((await import('./train-study.ts')).planCommand(files, options)),
+    );
+  withTraining(program.command('train'))
+    .description('train a study of one run')
+    .argument(CONFIG, CONFIG_HELP)
+    .action(async (files: string[], options: TrainOptions) =>
+      exit((await import('./train-study.ts')).sweepCommand(files, options, { only_one: true })),
+    );
+  withTraining(program.command('sweep'))
+    .description('train every run of a study; start it again to go on where it stopped')
+    .argument(CONFIG, CONFIG_HELP)
+    .action(async (files: string[], options: TrainOptions) =>
+      exit((await import('./train-study.ts')).sweepCommand(files, options)),
+    );
+  withTraining(program.command('study'))
+    .description('train, fit and report in one go')
+    .argument(CONFIG, CONFIG_HELP)
+    .action(async (files: string[], options: TrainOptions) =>
+      exit((await import('./study.ts')).studyCommand(files, options)),
+    );
+}
+
+function addFitting(program: Command, exit: Exit): void {
+  withOutput(program.command('status'))
+    .description('how far a study is, or all studies of a runs folder')
+    .argument('[dir]', 'folder of a study, or of studies', 'runs')
+    .action(async (dir: string, options: OutputOptions) =>
+      exit((await import('./inspect.ts')).statusCommand(dir, options)),
+    );
+  withOutput(program.command('fit'))
+    .description('fit a scaling law to a study or to a table of points')
+    .argument('<source>', 'folder of a study, or a CSV file of points')
+    .addOption(new Option('--law <name>', 'which law').default('chinchilla'))
+    .addOption(
+      new Option('--params <counting>', 'which parameters N counts')
+        .choices(['total', 'non_embedding', 'non_embedding_head', 'live'])
+        .default('total'),
+    )
+    .addOption(
+      new Option('--flops <counting>', 'which FLOPs C counts: 6 N D with the chosen N, or every matrix product')
+        .choices(['6nd', 'exact'])
+        .default('6nd'),
+    )
+    .addOption(
+      new Option('--loss <name>', 'what is minimised over log residuals')
+        .choices(['huber', 'lad', 'mse'])
+        .default('huber'),
+    )
+    .option('--delta <delta>', 'threshold of the Huber loss', positiveNumber)
+    .option('--bootstrap <replicates>', 'replicates for the intervals (default: 200; 0 for none)', wholeNumber)
+    .addOption(
+      new Option('--cluster <what>', 'what the bootstrap resamples (default: sizes)').choices(['sizes', 'runs']),
+    )
+    .option('--seed <seed>', 'seed of the bootstrap (default: 0)', wholeNumber)
+    .option('--columns <mapping>', 'columns of a points file, as in "N=Model Size,C=Training FLOP,L=loss"')
+    .option('--drop-highest <count>', 'leave out the points of highest loss', wholeNumber)
+    .option('--min-tokens <tokens>', 'leave out runs with fewer training tokens', positiveNumber)
+    .option('--group <name>', 'which group of a study (default: each in turn)')
+    .option('--out <file>', 'also write the fit as JSON, for predict')
+    .action(async (source: string, options) => exit((await import('./fit.ts')).fitCommand(source, options)));
+  withOutput(program.command('predict'))
+    .description('optimal size, tokens and loss for a budget, or the loss of a given size and tokens')
+    .argument('<fit>', 'a fit written by fit --out, or the fit.json of a study')
+    .option('--compute <flops>', 'training budget in FLOPs', positiveNumber)
+    .option('--params <count>', 'parameters, by the counting of the fit', positiveNumber)
+    .option('--tokens <count>', 'training tokens', positiveNumber)
+    .option('--group <name>', "which group of a study's fit.json")
+    .action(async (file: string, options) => exit((await import('./fit.ts')).predictCommand(file, options)));
+  withOutput(program.command('report'))
+    .description('refit a study that was trained, and draw its figures and report again')
+    .argument('<dir>', 'folder of a study')
+    .action(async (dir: string, options: OutputOptions) =>
+      exit((await import('./study.ts')).reportCommand(dir, options)),
+    );
+}
+
+function addMachine(program: Command, exit: Exit): void {
+  withOutput(program.command('export'))
+    .description('the records and metrics of a study in another format')
+    .argument('<dir>', 'folder of a study')
+    .addOption(
+      new Option('--format <format>', 'file format').choices(['csv', 'parquet', 'tensorboard']).makeOptionMandatory(),
+    )
+    .option('--out <dir>', 'folder to write to (default: inside the study)')
+    .action(async (dir: string, options) => exit((await import('./inspect.ts')).exportCommand(dir, options)));
+  withOutput(program.command('corpus'))
+    .description("write a study's corpus as train.bin, val.bin (uint16) and tokenizer.json")
+    .argument(CONFIG, CONFIG_HELP)
+    .requiredOption('--out <dir>', 'folder to write to')
+    .option(
+      '--set <path=value>',
+      'override a value of the study',
+      (value: string, all: string[]) => [...all, value],
+      [],
+    )
+    .option('--train-tokens <count>', 'tokens to write of an endless stream (default: 1,000,000)', positiveNumber)
+    .option('--seed <seed>', 'data seed of an endless stream (default: 0)', wholeNumber)
+    .action(async (files: string[], options) => exit((await import('./inspect.ts')).corpusCommand(files, options)));
+  withOutput(program.command('doctor'))
+    .description('backends found and missing, and why; the machine and the versions')
+    .action(async (options: OutputOptions) => exit((await import('./machine.ts')).doctorCommand(options)));
+  withOutput(program.command('bench'))
+    .description('time whole training steps of four shapes')
+    .option('--backend <name>', 'where to compute', 'auto')
+    .action(async (options) => exit((await import('./machine.ts')).benchCommand(options)));
+  program
+    .command('schema')
+    .description('the JSON Schema of a study file')
+    .argument('[file]', 'write it here (default: print it)')
+    .action(async (file: string | undefined) => exit((await import('./inspect.ts')).schemaCommand(file)));
+  program
+    .command('completion')
+    .description('a completion script for the shell')
+    .argument('<shell>', 'bash, zsh or fish')
+    .action(async (shell: string) => exit((await import('./completion.ts')).completionCommand(program, shell)));
+}

@@ -1,0 +1,84 @@
+/** @file `plan`, `train` and `sweep`: from a study file to trained runs. */
+import { EXIT, LabError } from '../lib/errors.ts';
+import { formatDuration, formatNumber } from '../lib/format.ts';
+import { SCHEMA_VERSION } from '../log/record.ts';
+import { formatPlan } from '../plan/plan.ts';
+import { runSweep, type SweepResult } from '../sweep/sweep.ts';
+import type { TrainOptions } from './options.ts';
+import { isColor, note, printResult, progressKind } from './output.ts';
+import { type PlannedStudy, planFiles, printedConfig } from './plan-study.ts';
+
+/** Ids of the runs that are done already. */
+const finishedIds = ({ records }: PlannedStudy) =>
+  new Set(records.filter(({ status }) => status === 'finished').map(({ run_id }) => run_id));
+
+function printPlan(study: PlannedStudy, options: TrainOptions): void {
+  const finished = finishedIds(study);
+  const value = { ...study.plan, finished: study.plan.runs.map((r) => r.run_id).filter((id) => finished.has(id)) };
+  printResult(options, value, () => formatPlan(study.plan, finished));
+}
+
+/** `plan CONFIG...`: the runs and what they cost; writes no run. */
+export async function planCommand(files: string[], options: TrainOptions): Promise<number> {
+  if (printedConfig(files, options)) return EXIT.ok;
+  printPlan(await planFiles(files, options), options);
+  return EXIT.ok;
+}
+
+/** Trains what is left of a planned study. */
+export function sweepStudy(
+  { config, plan, out_dir, cache_dir }: PlannedStudy,
+  options: TrainOptions,
+): Promise<SweepResult> {
+  return runSweep({
+    plan,
+    out_dir,
+    cache_dir,
+    backend: options.backend ?? config.backend,
+    workers: options.workers ?? config.workers,
+    progress: progressKind(options),
+    is_color: isColor(options),
+    ...(options.checkpointSeconds === undefined ? {} : { checkpoint_seconds: options.checkpointSeconds }),
+  });
+}
+
+/** Exit code of a sweep: interrupted, some runs failed (or diverged), or ok. */
+export function sweepExit({ interrupted, counts }: SweepResult): number {
+  if (interrupted) return EXIT[interrupted.exit];
+  return (counts.failed ?? 0) + (counts.diverged ?? 0) > 0 ? EXIT.runs_failed : EXIT.ok;
+}
+
+/** Why runs ended without a result, a line each. */
+export function failureLines({ records }: SweepResult): string[] {
+  return records
+    .filter(({ status }) => status === 'failed' || status === 'diverged')
+    .map(({ run_id, status, error }) => `${status}: ${run_id}: ${error ?? 'no reason recorded'}`);
+}
+
+/** `sweep CONFIG...` and `train CONFIG...`: trains all runs; `train` wants exactly one. */
+export async function sweepCommand(files: string[], options: TrainOptions, { only_one = false } = {}): Promise<number> {
+  if (printedConfig(files, options)) return EXIT.ok;
+  const study = await planFiles(files, options);
+  if (only_one && study.plan.runs.length !== 1) {
+    throw new LabError(
+      'usage',
+      `train wants a study of one run, this one has ${study.plan.runs.length}; use sweep, or narrow it with --set`,
+    );
+  }
+  if (options.dryRun) {
+    printPlan(study, options);
+    return EXIT.ok;
+  }
+  const result = await sweepStudy(study, options);
+  for (const line of failureLines(result)) note(options, line);
+  const { counts, wall_seconds, num_skipped } = result;
+  printResult(options, { schema_version: SCHEMA_VERSION, out_dir: study.out_dir, ...result }, () => {
+    const parts = Object.entries(counts).map(([status, count]) => `${count} ${status}`);
+    const losses = only_one ? result.records.map((r) => `val loss ${formatNumber(r.val_loss)} nats a token`) : [];
+    const skipped = num_skipped > 0 ? [`${num_skipped} done before`] : [];
+    return [`${[...parts, ...skipped, ...losses].join(', ')} in ${formatDuration(wall_seconds)}`, study.out_dir].join(
+      '\n',
+    );
+  });
+  return sweepExit(result);
+}

@@ -1,0 +1,173 @@
+/** @file Approach 3: a parametric law fitted to all points at once.
+ * Source: Hoffmann et al. 2022, arXiv 2203.15556, section 3.3; corrections of Besiroglu et al. 2024, arXiv
+ * 2404.10102 (sum, not mean; run to convergence). We differ: starts from variable projection besides the grid,
+ * a Newton polish to rounding error, zero terms proven or let go, and intervals over whole model sizes.
+ */
+import { type BootstrapOptions, type BootstrapReport, bootstrap, type Interval } from './bootstrap.ts';
+import { type Diagnostic, tooLittle } from './diagnostic.ts';
+import { judge } from './judge.ts';
+import { type LackOfFit, lackOfFit } from './lack-of-fit.ts';
+import type { Law, LawParams } from './laws/law.ts';
+import { lawByName } from './laws/registry.ts';
+import { type LossName, type RobustLoss, robustLoss } from './loss.ts';
+import { descend, type Minimum, minimise, type Starts, type StartsReport } from './minimise.ts';
+import { makeProblem, type Problem, residuals, reweighted } from './objective.ts';
+import { type DroppedPoint, type FitPoint, numDistinct, type SelectOptions, selectPoints } from './point.ts';
+import { variableProjection } from './separable.ts';
+
+export interface FitOptions extends BootstrapOptions, SelectOptions {
+  /** Name of the law. Default chinchilla. */
+  law?: string;
+  /** Default huber. */
+  loss?: LossName;
+  /** Corner of the Huber loss, in log loss. Default 1e-3. */
+  delta?: number;
+  /** Descents from a screened part of the grid (default), or from all of it. */
+  starts?: Starts;
+}
+
+/** A fitted law: plain data, fit for JSON. */
+export interface LawFit {
+  law: string;
+  formula: string;
+  reference: string;
+  params: LawParams;
+  /** Summed loss at the optimum (for mse half the sum of squares). */
+  objective: number;
+  loss: { name: LossName; delta: number | null };
+  /** `N_opt ~ C^a`, `D_opt ~ C^b`; null for a law that fixes neither. */
+  exponents: { a: number; b: number } | null;
+  /** Lower and upper end by constant and exponent; null without a bootstrap. */
+  intervals: Record<string, Interval> | null;
+  standard_errors: Record<string, number> | null;
+  diagnostics: Diagnostic[];
+  num_points: number;
+  num_sizes: number;
+  dropped: DroppedPoint[];
+  /** Smallest and largest value of each column. */
+  range: Record<'N' | 'D' | 'C' | 'L', [number, number]>;
+  /** Geometric mean of C/(N D), and the largest relative departure from it: 6 and 0 where C = 6 N D. */
+  flops_per_nd: { mean: number; spread: number };
+  converged: boolean;
+  /** Largest derivative of the objective by a coordinate, and the same as a share of what cancels in it. */
+  gradient_norm: number;
+  relative_gradient: number;
+  iterations: number;
+  starts: StartsReport;
+  /** Errors of log loss: root mean square, median and largest size. */
+  residuals: { rms: number; median_abs: number; max_abs: number };
+  lack_of_fit: LackOfFit | null;
+  bootstrap: BootstrapReport | null;
+  /** Values of every replicate by name, where `keep_draws` asked for them. */
+  draws?: Record<string, number[]>;
+}
+
+/** Distinct values of an input below which its exponent and the floor cannot be told apart. */
+const MIN_DISTINCT = 3;
+
+/** Fits `law` to the points: minimises `sum_i w_i rho(log L_hat(N_i, D_i) - log L_i)`.
+ * Points with equal `N` (within .1%) are one size. Losses in nats a token.
+ * @throws LabError('usage') for unknown laws, losses and bad options; LabError('too_little_data') where the points
+ * cannot determine the constants.
+ */
+export function fitLaw(points: readonly FitPoint[], options: FitOptions = {}): LawFit {
+  const law = lawByName(options.law ?? 'chinchilla');
+  const loss = robustLoss(options.loss, options.delta);
+  const { kept, dropped } = selectPoints(points, options);
+  requireEnough(law, kept, dropped.length);
+  const problem = makeProblem(law, kept);
+  const { best, starts } = minimise(problem, loss, options.starts);
+  const params = law.toParams(best.theta, problem.centre);
+  const resampled = bootstrap(kept, options, (multiplicity) => {
+    const refit = refitted(problem, kept, loss, best, multiplicity);
+    return refit && { ...law.toParams(refit.theta, problem.centre), ...exponentsOf(law, problem, refit.theta) };
+  });
+  const sizes = Array.from(residuals(problem, best.theta), Math.abs).sort((x, y) => x - y);
+  const fit: LawFit = {
+    law: law.name,
+    formula: law.formula,
+    reference: law.reference,
+    params,
+    objective: best.objective,
+    loss: { name: loss.name, delta: Number.isFinite(loss.delta) ? loss.delta : null },
+    exponents: law.exponents?.(params) ?? null,
+    intervals: resampled?.intervals ?? null,
+    standard_errors: resampled?.standard_errors ?? null,
+    diagnostics: [],
+    num_points: kept.length,
+    num_sizes: numDistinct(kept.map((p) => p.N)),
+    dropped,
+    range: { N: rangeOf(kept, 'N'), D: rangeOf(kept, 'D'), C: rangeOf(kept, 'C'), L: rangeOf(kept, 'L') },
+    flops_per_nd: flopsPerND(kept),
+    converged: best.converged,
+    gradient_norm: best.gradient_norm,
+    relative_gradient: best.relative_gradient,
+    iterations: best.iterations,
+    starts,
+    residuals: {
+      rms: Math.sqrt(sizes.reduce((sum, r) => sum + r * r, 0) / sizes.length),
+      median_abs: sizes[Math.floor((sizes.length - 1) / 2)]!,
+      max_abs: sizes.at(-1)!,
+    },
+    lack_of_fit: lackOfFit(problem, best.theta, kept),
+    bootstrap: resampled?.report ?? null,
+    ...(options.keep_draws && resampled ? { draws: resampled.draws } : {}),
+  };
+  fit.diagnostics = judge(fit, law, problem, best.theta, kept);
+  return fit;
+}
+
+/** The optimum of a resample: from the full data's optimum and from variable projection, the lower of the two;
+ * null where the resample cannot determine the constants or neither descent converged. */
+function refitted(
+  problem: Problem,
+  points: readonly FitPoint[],
+  loss: RobustLoss,
+  start: Minimum,
+  multiplicity: Float64Array,
+): Minimum | null {
+  const present = points.filter((_, i) => multiplicity[i]! > 0);
+  for (const input of problem.law.inputs) if (numDistinct(present.map((p) => p[input])) < MIN_DISTINCT) return null;
+  const resample = reweighted(problem, multiplicity);
+  const { separable } = problem.law;
+  let best = descend(resample, loss, start.theta);
+  for (const { theta } of separable ? variableProjection(resample, separable, { stride: 3, refine: 0 }) : []) {
+    const other = descend(resample, loss, theta, best);
+    if (other.objective < best.objective) best = other;
+  }
+  return best.converged ? best : null;
+}
+
+function exponentsOf(law: Law, problem: Problem, theta: Float64Array): Record<string, number> {
+  const exponents = law.exponents?.(law.toParams(theta, problem.centre));
+  return exponents ? { ...exponents } : {};
+}
+
+function requireEnough(law: Law, points: readonly FitPoint[], num_dropped: number): void {
+  const least = law.params.length + 1;
+  const left = num_dropped > 0 ? ` (${num_dropped} left out)` : '';
+  if (points.length < least)
+    throw tooLittle(
+      'too_few_points',
+      `${points.length} usable points${left} for the ${law.params.length} constants of ${law.name}; at least ${least} are needed`,
+    );
+  for (const input of law.inputs) {
+    const distinct = numDistinct(points.map((p) => p[input]));
+    if (distinct < MIN_DISTINCT)
+      throw tooLittle(
+        input === 'N' ? 'too_few_sizes' : 'too_few_horizons',
+        `${distinct} distinct ${input}${left}; ${law.name} needs at least ${MIN_DISTINCT} to tell its exponent from a constant`,
+      );
+  }
+}
+
+function rangeOf(points: readonly FitPoint[], column: 'N' | 'D' | 'C' | 'L'): [number, number] {
+  const values = points.map((p) => p[column]);
+  return [Math.min(...values), Math.max(...values)];
+}
+
+function flopsPerND(points: readonly FitPoint[]): { mean: number; spread: number } {
+  const logs = points.map((p) => Math.log(p.C / (p.N * p.D)));
+  const mean = Math.exp(logs.reduce((sum, x) => sum + x, 0) / logs.length);
+  return { mean, spread: Math.max(...logs.map((x) => Math.abs(Math.exp(x) / mean - 1))) };
+}

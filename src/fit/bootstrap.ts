@@ -1,0 +1,123 @@
+/** @file Bootstrap resamples as integer weights, and the intervals drawn from the refits.
+ * What is resampled says which noise the interval holds: whole model sizes (offsets shared by all runs of a size,
+ * such as a mis-tuned rate; the default), single runs, or seeds within cells of one N and D (run-to-run noise
+ * only). A fixed number of random draws a replicate, all from one stream, so equal seeds give equal resamples
+ * and two countings of the same runs can be paired. Percentile intervals (Efron & Tibshirani 1993, chapter 13).
+ */
+import { LabError } from '../lib/errors.ts';
+import { randomInt, rngStream } from '../lib/rng.ts';
+import { type FitPoint, sizeOf } from './point.ts';
+
+export type Cluster = 'sizes' | 'runs' | 'seeds';
+
+export interface BootstrapOptions {
+  /** Replicates; 0 for none. Default 0. */
+  bootstrap?: number;
+  /** What is resampled. Default sizes. */
+  cluster?: Cluster;
+  /** Seeds the resampling. Default 0. */
+  seed?: number;
+  /** Coverage of the intervals. Default .9. */
+  level?: number;
+  /** Keep every replicate's values in the result, for bands and paired differences. Default false. */
+  keep_draws?: boolean;
+}
+
+export interface BootstrapReport {
+  replicates: number;
+  /** Replicates without a converged refit; the intervals leave them out. */
+  failed: number;
+  cluster: Cluster;
+  num_clusters: number;
+  level: number;
+  seed: number;
+}
+
+/** Lower and upper end. */
+export type Interval = [number, number];
+
+export interface BootstrapResult {
+  report: BootstrapReport;
+  intervals: Record<string, Interval>;
+  /** Standard deviation over the replicates. */
+  standard_errors: Record<string, number>;
+  /** One array a quantity, one entry a replicate that did not fail, in the order of the resamples. */
+  draws: Record<string, number[]>;
+}
+
+/** Refits every resample and summarises the quantities that `refit` returns; null marks a failed replicate.
+ * Null where no replicates are asked for.
+ * @throws LabError('usage') for bad options; LabError('too_little_data') where there is nothing to resample.
+ */
+export function bootstrap(
+  points: readonly FitPoint[],
+  options: BootstrapOptions,
+  refit: (multiplicity: Float64Array) => Record<string, number> | null,
+): BootstrapResult | null {
+  const { bootstrap: replicates = 0, cluster = 'sizes', seed = 0, level = 0.9 } = options;
+  if (!Number.isInteger(replicates) || replicates < 0)
+    throw new LabError('usage', `invalid bootstrap: ${replicates} is not a whole number of replicates, 0 or more`);
+  if (!(level > 0 && level < 1)) throw new LabError('usage', `invalid level: ${level} is not between 0 and 1`);
+  if (replicates === 0) return null;
+  const blocks = resamplingBlocks(points, cluster);
+  const rng = rngStream(seed, 'bootstrap');
+  const draws: Record<string, number[]> = {};
+  let failed = 0;
+  for (let replicate = 0; replicate < replicates; replicate++) {
+    const multiplicity = new Float64Array(points.length);
+    for (const units of blocks)
+      for (let draw = 0; draw < units.length; draw++)
+        for (const i of units[randomInt(rng, units.length)]!) multiplicity[i]! += 1;
+    const values = refit(multiplicity);
+    if (!values || !Object.values(values).every(Number.isFinite)) failed++;
+    else for (const [name, value] of Object.entries(values)) (draws[name] ??= []).push(value);
+  }
+  const tail = (1 - level) / 2;
+  const intervals: Record<string, Interval> = {};
+  const standard_errors: Record<string, number> = {};
+  for (const [name, values] of Object.entries(draws)) {
+    const sorted = [...values].sort((x, y) => x - y);
+    intervals[name] = [quantile(sorted, tail), quantile(sorted, 1 - tail)];
+    standard_errors[name] = standardDeviation(values);
+  }
+  const num_clusters = blocks.length === 1 ? blocks[0]!.length : blocks.length;
+  return { report: { replicates, failed, cluster, num_clusters, level, seed }, intervals, standard_errors, draws };
+}
+
+/** Blocks of units; within a block, units are drawn with replacement; a unit is a list of point indices.
+ * Sizes come by increasing N, so that two countings of the same runs draw alike. */
+function resamplingBlocks(points: readonly FitPoint[], cluster: Cluster): number[][][] {
+  const indices = points.map((_, i) => i);
+  const gather = (labels: readonly (number | string)[]): number[][] => {
+    const units = new Map<number | string, number[]>();
+    for (const i of indices) units.set(labels[i]!, [...(units.get(labels[i]!) ?? []), i]);
+    return [...units.values()];
+  };
+  const sizes = sizeOf(points.map((p) => p.N));
+  if (cluster === 'sizes') return [gather(sizes).sort((x, y) => sizes[x[0]!]! - sizes[y[0]!]!)];
+  if (cluster === 'runs') return [indices.map((i) => [i])];
+  if (cluster !== 'seeds')
+    throw new LabError('usage', `invalid cluster: ${String(cluster)} is not one of sizes, runs, seeds`);
+  const horizons = sizeOf(points.map((p) => p.D));
+  const cells = gather(indices.map((i) => `${sizes[i]}/${horizons[i]}`));
+  if (cells.every((cell) => cell.length === 1))
+    throw new LabError(
+      'too_little_data',
+      'cannot resample seeds: no two runs share N and D; repeat some runs with other seeds, or resample sizes or runs',
+    );
+  return cells.map((cell) => cell.map((i) => [i]));
+}
+
+/** Quantile p of ascending values, linear between order statistics. */
+function quantile(sorted: readonly number[], p: number): number {
+  const at = p * (sorted.length - 1);
+  const below = Math.floor(at);
+  const above = Math.min(below + 1, sorted.length - 1);
+  return sorted[below]! + (at - below) * (sorted[above]! - sorted[below]!);
+}
+
+function standardDeviation(values: readonly number[]): number {
+  const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
+  const squares = values.reduce((sum, x) => sum + (x - mean) ** 2, 0);
+  return values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0;
+}

@@ -1,0 +1,222 @@
+/** @file Approach 2: isoFLOP valleys, their minima, and the exponents of N_opt and D_opt against compute.
+ * Source: Hoffmann et al. 2022, arXiv 2203.15556, section 3.2. We differ: the parabola is robust, budgets without
+ * an interior minimum are refused, intervals resample whole sizes through the entire procedure, and the known bias
+ * of parabolas on wide or off-centre grids (arXiv 2603.22339) is measured: the additive law fitted to the same
+ * points gives noise-free losses, and what the procedure makes of those is compared with the law's own exponent.
+ */
+import { type BootstrapOptions, type BootstrapReport, bootstrap, type Interval } from './bootstrap.ts';
+import { type Diagnostic, refuse, tooLittle, warn } from './diagnostic.ts';
+import { chinchilla } from './laws/chinchilla.ts';
+import { robustLoss } from './loss.ts';
+import { descend } from './minimise.ts';
+import { makeProblem } from './objective.ts';
+import { type DroppedPoint, type FitPoint, numDistinct, type SelectOptions, selectPoints } from './point.ts';
+import { fitPowerLaw } from './power-law.ts';
+import { variableProjection } from './separable.ts';
+import { type BudgetFit, fitValley, groupByBudget, type ValleyOptions } from './valley.ts';
+
+export interface IsoflopOptions extends ValleyOptions, BootstrapOptions, SelectOptions {}
+
+/** Approach 2 as plain data, fit for JSON. */
+export interface IsoflopFit {
+  method: 'isoflop';
+  /** `N_opt = coefficients.N C^a`, `D_opt = coefficients.D C^b`; null where fewer than two budgets are left. */
+  exponents: { a: number; b: number } | null;
+  coefficients: { N: number; D: number } | null;
+  /** Ends by name: a, b, and `N_opt@C`, `D_opt@C`, `L_opt@C` for each budget; null without a bootstrap. */
+  intervals: Record<string, Interval> | null;
+  standard_errors: Record<string, number> | null;
+  budgets: BudgetFit[];
+  diagnostics: Diagnostic[];
+  num_points: number;
+  /** Points that belong to no budget. */
+  num_outside: number;
+  dropped: DroppedPoint[];
+  /** What the procedure adds to a and b on noise-free losses of the additive law at the same points. */
+  bias: { a: number; b: number } | null;
+  bootstrap: BootstrapReport | null;
+  draws?: Record<string, number[]>;
+}
+
+/** Budgets below which an exponent rests on next to nothing, and sizes a budget. */
+const FEW_BUDGETS = 4;
+const FEW_SIZES = 5;
+/** Bias of an exponent that is worth a word: two fifths of the margin by which claims are judged. */
+const BIAS = 0.02;
+
+/** Fits a valley a budget and regresses ln N_opt and ln D_opt on ln C.
+ * `points` carry N, D, C and L by one counting. Positions in `budgets[i].points` refer to `points` without the
+ * dropped ones.
+ * @throws LabError('usage') for bad options; LabError('too_little_data') where fewer than two budgets are left, with
+ * the reason for each.
+ */
+export function fitIsoflop(points: readonly FitPoint[], options: IsoflopOptions = {}): IsoflopFit {
+  const fit = fitValleys(points, options);
+  if (fit.exponents) return fit;
+  const reasons = fit.diagnostics.filter((d) => d.severity === 'refuse').map((d) => d.message);
+  throw tooLittle('too_few_budgets', `an exponent needs two budgets with a minimum; ${reasons.join('; ') || 'found none'}`);
+}
+
+/** The same, but with `exponents: null` in place of the error: the valleys can still be drawn. */
+export function fitValleys(points: readonly FitPoint[], options: IsoflopOptions = {}): IsoflopFit {
+  const { kept, dropped } = selectPoints(points, options);
+  const groups = groupByBudget(kept, options);
+  const budgets = groups.map(({ C, members }) => fitValley(C, members.map((i) => kept[i]!), members, options));
+  const line = frontier(budgets);
+  const resampled = line
+    ? bootstrap(kept, options, (multiplicity) => refitted(kept, budgets, options, multiplicity))
+    : null;
+  const bias = line ? parabolaBias(kept, budgets, options) : null;
+  const fit: IsoflopFit = {
+    method: 'isoflop',
+    exponents: line && { a: line.a, b: line.b },
+    coefficients: line && { N: line.N, D: line.D },
+    intervals: resampled?.intervals ?? null,
+    standard_errors: resampled?.standard_errors ?? null,
+    budgets,
+    diagnostics: [],
+    num_points: kept.length,
+    num_outside: kept.length - new Set(groups.flatMap((g) => g.members)).size,
+    dropped,
+    bias,
+    bootstrap: resampled?.report ?? null,
+    ...(options.keep_draws && resampled ? { draws: resampled.draws } : {}),
+  };
+  fit.diagnostics = judge(fit, kept);
+  return fit;
+}
+
+/** The two regressions over the budgets that have a minimum; null below two of them. */
+function frontier(budgets: readonly BudgetFit[]): { a: number; b: number; N: number; D: number } | null {
+  const minima = budgets.filter((v) => v.N_opt !== null);
+  if (minima.length < 2) return null;
+  const N = fitPowerLaw(minima.map((v) => ({ x: v.C, y: v.N_opt! })));
+  const D = fitPowerLaw(minima.map((v) => ({ x: v.C, y: v.D_opt! })));
+  return { a: N.exponent, b: D.exponent, N: N.coefficient, D: D.coefficient };
+}
+
+/** The procedure on a resample, over the budgets that have a minimum in the full data. A budget that loses its
+ * minimum is left out of the replicate; a replicate that loses more than half of them, or all but one, fails. */
+function refitted(
+  points: readonly FitPoint[],
+  budgets: readonly BudgetFit[],
+  options: ValleyOptions,
+  multiplicity: Float64Array,
+): Record<string, number> | null {
+  const usable = budgets.filter((v) => v.N_opt !== null);
+  const values: Record<string, number> = {};
+  const refits: BudgetFit[] = [];
+  for (const { C, points: members } of usable) {
+    const present = members.filter((i) => multiplicity[i]! > 0);
+    const drawn = present.map((i) => ({ ...points[i]!, weight: (points[i]!.weight ?? 1) * multiplicity[i]! }));
+    const valley = fitValley(C, drawn, present, options);
+    if (valley.N_opt !== null) refits.push(valley);
+  }
+  const line = refits.length * 2 >= usable.length ? frontier(refits) : null;
+  if (!line) return null;
+  values.a = line.a;
+  values.b = line.b;
+  for (const { C, N_opt, D_opt, L_opt } of refits) {
+    values[`N_opt@${C}`] = N_opt!;
+    values[`D_opt@${C}`] = D_opt!;
+    values[`L_opt@${C}`] = L_opt!;
+  }
+  return values;
+}
+
+/** What the procedure adds to the exponents of an additive law that resembles the data, without noise. */
+function parabolaBias(
+  points: readonly FitPoint[],
+  budgets: readonly BudgetFit[],
+  options: ValleyOptions,
+): { a: number; b: number } | null {
+  const used = budgets.filter((v) => v.N_opt !== null);
+  const members = [...new Set(used.flatMap((v) => v.points))];
+  const inside = members.map((i) => points[i]!);
+  if (inside.length <= chinchilla.params.length || numDistinct(inside.map((p) => p.N)) < 3) return null;
+  if (numDistinct(inside.map((p) => p.D)) < 3) return null;
+  const problem = makeProblem(chinchilla, inside);
+  const [start] = variableProjection(problem, chinchilla.separable!, { refine: 1 });
+  const { theta, converged } = descend(problem, robustLoss('mse'), start!.theta);
+  const truth = chinchilla.exponents!(chinchilla.toParams(theta, problem.centre));
+  const gradient = new Float64Array(theta.length);
+  const clean = new Map(
+    members.map((i, at) => [i, Math.exp(chinchilla.logLoss(theta, problem.u[at]!, gradient))] as const),
+  );
+  const line = frontier(
+    used.map(({ C, points: own }) =>
+      fitValley(C, own.map((i) => ({ ...points[i]!, L: clean.get(i)! })), own, { ...options, interior: 'keep' }),
+    ),
+  );
+  const sound = converged && line && truth.a > 0 && truth.a < 1;
+  return sound ? { a: line.a - truth.a, b: line.b - truth.b } : null;
+}
+
+function judge(fit: IsoflopFit, points: readonly FitPoint[]): Diagnostic[] {
+  const found: Diagnostic[] = fit.budgets.flatMap((v) => ofBudget(v, points));
+  const kept = fit.budgets.filter((v) => v.N_opt !== null).length;
+  if (kept < 2)
+    found.push(refuse('too_few_budgets', `${kept} of ${fit.budgets.length} budgets have a minimum; an exponent needs two`, { kept }));
+  else if (kept < FEW_BUDGETS)
+    found.push(
+      warn('too_few_budgets', `the exponents rest on ${kept} budgets; ${FEW_BUDGETS} or more are advised`, {
+        kept,
+        advised: FEW_BUDGETS,
+      }),
+    );
+  const groups = [...new Set(points.map((p) => p.group ?? ''))];
+  if (groups.length > 1)
+    found.push(warn('mixed_groups', `points of ${groups.length} groups share the valleys`, { groups }));
+  if (fit.bias && Math.abs(fit.bias.a) > BIAS)
+    found.push(
+      warn('parabola_bias', `on noise-free losses of the additive law this grid shifts a by ${fit.bias.a.toFixed(3)}`, {
+        a: fit.bias.a,
+        b: fit.bias.b,
+      }),
+    );
+  if (fit.bootstrap && fit.bootstrap.failed > 0.02 * fit.bootstrap.replicates)
+    found.push(
+      warn('replicate_failures', `${fit.bootstrap.failed} of ${fit.bootstrap.replicates} replicates kept too few minima`, {
+        failed: fit.bootstrap.failed,
+        replicates: fit.bootstrap.replicates,
+      }),
+    );
+  return found;
+}
+
+function ofBudget(v: BudgetFit, points: readonly FitPoint[]): Diagnostic[] {
+  const budget = `budget ${v.C.toExponential(2)}`;
+  if (v.refused === 'too_few_sizes')
+    return [refuse('too_few_sizes', `${budget}: ${v.num_sizes} sizes, a parabola needs 3`, { C: v.C, num_sizes: v.num_sizes })];
+  const found: Diagnostic[] = [];
+  if (v.refused) {
+    const at = v.parabola && v.parabola.c2 > 0 ? v.parabola.centre - v.parabola.c1 / (2 * v.parabola.c2) : null;
+    const where =
+      at === null ? 'its parabola opens downwards' : `its parabola's bottom is at N = ${Math.exp(at).toExponential(2)}`;
+    found.push(
+      refuse(
+        'no_interior_minimum',
+        `${budget}: no minimum inside N = ${v.N_range[0].toExponential(2)} to ${v.N_range[1].toExponential(2)} (${where}); add sizes on that side`,
+        { C: v.C, N_low: v.N_range[0], N_high: v.N_range[1], N_bottom: at === null ? null : Math.exp(at) },
+      ),
+    );
+    return found;
+  }
+  const sizes = [...new Set(v.points.map((i) => points[i]!.N))].sort((x, y) => x - y);
+  if (v.num_sizes < FEW_SIZES)
+    found.push(
+      warn('too_few_sizes', `${budget}: ${v.num_sizes} sizes; ${FEW_SIZES} or more are advised`, {
+        C: v.C,
+        num_sizes: v.num_sizes,
+        advised: FEW_SIZES,
+      }),
+    );
+  if (v.N_opt! < sizes[1]! || v.N_opt! > sizes.at(-2)!)
+    found.push(
+      warn('minimum_near_edge', `${budget}: the minimum at N = ${v.N_opt!.toExponential(2)} lies beside the edge of the sizes`, {
+        C: v.C,
+        N_opt: v.N_opt,
+      }),
+    );
+  return found;
+}

@@ -1,0 +1,183 @@
+/** @file What a parametric fit may not claim: its diagnostics.
+ * Thresholds are the lab's own, each with its reason; the bootstrap sees none of these faults.
+ */
+import { type Diagnostic, warn } from './diagnostic.ts';
+import type { LawFit } from './approach3.ts';
+import { MAD_TO_SD } from './lack-of-fit.ts';
+import type { Law } from './laws/law.ts';
+import { type Problem, residuals } from './objective.ts';
+import { type FitPoint, numDistinct } from './point.ts';
+
+/** Decades of an input below which its exponent and the floor trade against each other. */
+const MIN_DECADES = 1;
+/** Below this many sizes, horizons or clusters an interval rests on a handful of numbers. */
+const FEW = 5;
+const FEW_CLUSTERS = 8;
+/** Robust standard deviations beyond which a point is named. */
+const OUTLIER = 6;
+/** A floor below this share of the lowest loss is zero for all purposes. */
+const ZERO_SHARE = 1e-3;
+
+/** The diagnostics of a fit, gravest questions of the data first. */
+export function judge(
+  fit: LawFit,
+  law: Law,
+  problem: Problem,
+  theta: Float64Array,
+  points: readonly FitPoint[],
+): Diagnostic[] {
+  return [
+    ...ofData(fit, law, points),
+    ...ofOptimum(fit, law, theta),
+    ...ofResiduals(fit, problem, theta, points),
+    ...ofBootstrap(fit),
+  ];
+}
+
+function ofData(fit: LawFit, law: Law, points: readonly FitPoint[]): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  const wanted = 2 * law.params.length;
+  if (points.length < wanted)
+    found.push(
+      warn('too_few_points', `${points.length} points for ${law.params.length} constants; ${wanted} or more are advised`, {
+        num_points: points.length,
+        advised: wanted,
+      }),
+    );
+  for (const input of law.inputs) {
+    const distinct = numDistinct(points.map((p) => p[input]));
+    if (distinct < FEW)
+      found.push(
+        warn(
+          input === 'N' ? 'too_few_sizes' : 'too_few_horizons',
+          `only ${distinct} distinct ${input}; ${FEW} or more are advised for an exponent`,
+          { input, distinct, advised: FEW },
+        ),
+      );
+    const [low, high] = fit.range[input];
+    const decades = Math.log10(high / low);
+    if (decades < MIN_DECADES)
+      found.push(
+        warn('range_too_small', `${input} spans ${decades.toFixed(2)} decades; its exponent needs ${MIN_DECADES} or more`, {
+          input,
+          decades,
+          advised: MIN_DECADES,
+        }),
+      );
+  }
+  const groups = [...new Set(points.map((p) => p.group ?? ''))];
+  if (groups.length > 1)
+    found.push(warn('mixed_groups', `points of ${groups.length} groups are fitted as one law`, { groups }));
+  const [x, y] = law.inputs;
+  if (x && y) {
+    const r = correlation(points.map((p) => Math.log(p[x])), points.map((p) => Math.log(p[y])));
+    if (Math.abs(r) > 0.97)
+      found.push(
+        warn('collinear_design', `log ${x} and log ${y} correlate at ${r.toFixed(3)}: their two terms cannot be told apart`, {
+          correlation: r,
+        }),
+      );
+  }
+  return found;
+}
+
+function ofOptimum(fit: LawFit, law: Law, theta: Float64Array): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  if (!fit.converged)
+    found.push(
+      warn('not_converged', `the best descent stopped at a relative gradient of ${fit.relative_gradient.toExponential(1)}`, {
+        relative_gradient: fit.relative_gradient,
+      }),
+    );
+  const { run, reached_best, next_best } = fit.starts;
+  if (reached_best < 2 || reached_best < run / 4)
+    found.push(
+      warn('start_disagreement', `${reached_best} of ${run} starts reached the best optimum`, { run, reached_best, next_best }),
+    );
+  const { E } = fit.params;
+  if (E !== undefined && E < ZERO_SHARE * fit.range.L[0])
+    found.push(
+      warn('E_at_zero', 'the irreducible loss is fitted at zero: the data do not show a floor', {
+        E,
+        lowest_loss: fit.range.L[0],
+      }),
+    );
+  for (const k of law.optional_terms) {
+    const coordinate = law.coordinates[k]!;
+    if (theta[k] === Number.NEGATIVE_INFINITY && !(coordinate === 'log_E'))
+      found.push(
+        warn('term_at_zero', `the term of ${coordinate} is fitted at zero: its exponent means nothing`, { coordinate }),
+      );
+  }
+  for (const { param, low, high } of law.plausible) {
+    const value = fit.params[param]!;
+    if (value <= low || value >= high)
+      found.push(
+        warn('optimum_on_bound', `${param} = ${value.toPrecision(3)} lies outside its plausible range ${low} to ${high}`, {
+          param,
+          value,
+          low,
+          high,
+        }),
+      );
+  }
+  return found;
+}
+
+function ofResiduals(fit: LawFit, problem: Problem, theta: Float64Array, points: readonly FitPoint[]): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  const limit = OUTLIER * MAD_TO_SD * fit.residuals.median_abs;
+  const r = residuals(problem, theta);
+  const ids = points.flatMap((p, i) => (Math.abs(r[i]!) > limit && limit > 1e-12 ? [p.id ?? `point ${i + 1}`] : []));
+  if (ids.length > 0)
+    found.push(
+      warn('outliers', `${ids.length} points lie more than ${OUTLIER} robust standard deviations off the law`, {
+        count: ids.length,
+        limit,
+        ids: ids.slice(0, 20),
+      }),
+    );
+  const test = fit.lack_of_fit;
+  if (test && test.p < 0.01)
+    found.push(
+      warn('lack_of_fit', `the residuals hold structure that ${fit.law} misses (p = ${test.p.toExponential(1)})`, {
+        test: test.test,
+        F: test.F,
+        p: test.p,
+      }),
+    );
+  return found;
+}
+
+function ofBootstrap(fit: LawFit): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  if (!fit.bootstrap) return found;
+  const { replicates, failed, num_clusters, cluster } = fit.bootstrap;
+  if (num_clusters < FEW_CLUSTERS)
+    found.push(
+      warn('too_few_clusters', `the bootstrap resamples ${num_clusters} ${cluster}; below ${FEW_CLUSTERS} its intervals are too short`, {
+        num_clusters,
+        advised: FEW_CLUSTERS,
+      }),
+    );
+  if (failed > 0.02 * replicates)
+    found.push(
+      warn('replicate_failures', `${failed} of ${replicates} bootstrap replicates have no converged refit`, {
+        failed,
+        replicates,
+      }),
+    );
+  return found;
+}
+
+function correlation(x: readonly number[], y: readonly number[]): number {
+  const mean = (v: readonly number[]): number => v.reduce((sum, a) => sum + a, 0) / v.length;
+  const [mx, my] = [mean(x), mean(y)];
+  let [xx, yy, xy] = [0, 0, 0];
+  x.forEach((a, i) => {
+    xx += (a - mx) ** 2;
+    yy += (y[i]! - my) ** 2;
+    xy += (a - mx) * (y[i]! - my);
+  });
+  return xy / Math.sqrt(xx * yy);
+}

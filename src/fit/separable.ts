@@ -1,0 +1,93 @@
+/** @file Variable projection: the law's amplitudes are solved exactly for each choice of its exponents.
+ * For squared error a law like `E + A/N^alpha + B/D^beta` is linear in (E, A, B), so the search is over (alpha,
+ * beta) alone and needs no starting point: a grid, then a pattern search from the lowest cells (Golub & Pereyra
+ * 1973; non-negative amplitudes by `nnls.ts`). The error is relative, `(L_hat - L)/L`, hence that of log L to
+ * first order; the solutions are starting points for the minimisers of the log loss itself.
+ */
+import type { Separable } from './laws/law.ts';
+import { nnls } from './nnls.ts';
+import type { Problem } from './objective.ts';
+
+export interface Projection {
+  theta: Float64Array;
+  exponents: number[];
+  amplitudes: Float64Array;
+  /** Half the weighted sum of squared relative errors. */
+  objective: number;
+}
+
+export interface ProjectionOptions {
+  /** Take every k-th grid value on each axis. Default 1. */
+  stride?: number;
+  /** Local minima of the grid that are refined. Default 3; 0 returns the grid's best as it is. */
+  refine?: number;
+}
+
+/** Exponents beyond this range stand for a term that is constant, or gone after one step. */
+const RANGE = [0.005, 6] as const;
+
+/** Solutions by increasing objective: the refined local minima of the grid, or its best cell. */
+export function variableProjection(
+  problem: Problem,
+  separable: Separable,
+  options: ProjectionOptions = {},
+): Projection[] {
+  const { stride = 1, refine = 3 } = options;
+  const axes = separable.grid.map((axis) => axis.filter((_, i) => (i + Math.floor(stride / 2)) % stride === 0));
+  const cells = product(axes.map((axis) => axis.map((_, i) => i)));
+  const at = (cell: readonly number[]): number[] => cell.map((i, axis) => axes[axis]![i]!);
+  const values = new Map(cells.map((cell) => [cell.join(), project(problem, separable, at(cell))]));
+  const lowest = cells
+    .filter((cell) => {
+      const own = values.get(cell.join())!.objective;
+      return neighbours(cell).every((other) => (values.get(other.join())?.objective ?? Infinity) >= own);
+    })
+    .map((cell) => values.get(cell.join())!)
+    .sort((x, y) => x.objective - y.objective);
+  if (refine === 0) return lowest.slice(0, 1);
+  return lowest
+    .slice(0, refine)
+    .map((start) => patternSearch(problem, separable, start))
+    .sort((x, y) => x.objective - y.objective);
+}
+
+/** The best amplitudes for these exponents. */
+function project(problem: Problem, separable: Separable, exponents: number[]): Projection {
+  const k = separable.num_amplitudes;
+  const rows = new Float64Array(problem.u.length * (k + 1));
+  const columns = new Float64Array(k);
+  for (let i = 0; i < problem.u.length; i++) {
+    const root = Math.sqrt(problem.weight[i]!);
+    const target = separable.columns(exponents, problem.u[i]!, problem.log_loss[i]!, columns);
+    for (let j = 0; j < k; j++) rows[i * (k + 1) + j] = root * columns[j]!;
+    rows[i * (k + 1) + k] = root * target;
+  }
+  const { amplitudes, sum_squares } = nnls(rows, k);
+  return { exponents, amplitudes, objective: sum_squares / 2, theta: separable.theta(exponents, amplitudes) };
+}
+
+/** Moves to the best of the neighbours in log exponents, halving the step where none is better. */
+function patternSearch(problem: Problem, separable: Separable, start: Projection): Projection {
+  let best = start;
+  const origin = start.exponents.map(() => 0);
+  for (let step = 0.15; step > 1e-5; ) {
+    const from = best;
+    for (const shift of neighbours(origin)) {
+      const exponents = from.exponents.map((x, i) => Math.min(RANGE[1], Math.max(RANGE[0], x * Math.exp(step * shift[i]!))));
+      const trial = project(problem, separable, exponents);
+      if (trial.objective < best.objective) best = trial;
+    }
+    if (best === from) step /= 2;
+  }
+  return best;
+}
+
+/** All combinations of one value an axis. */
+function product(axes: readonly (readonly number[])[]): number[][] {
+  return axes.reduce<number[][]>((rows, axis) => rows.flatMap((row) => axis.map((value) => [...row, value])), [[]]);
+}
+
+/** The 3^d - 1 cells around a cell. */
+function neighbours(cell: readonly number[]): number[][] {
+  return product(cell.map((i) => [i - 1, i, i + 1])).filter((other) => other.some((v, axis) => v !== cell[axis]));
+}

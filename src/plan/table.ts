@@ -1,0 +1,95 @@
+/** @file The plan as the `plan` verb prints it: a table of runs, what was dropped or planned twice, totals, warnings.
+ * Plain text with aligned columns and no colour, at most about 120 columns wide for usual names.
+ */
+import { formatCount, formatDuration, formatFlops, formatNumber } from '../lib/format.ts';
+import type { Plan, PlannedRun } from './plan.ts';
+
+const HEADER = [
+  'run',
+  'd_model',
+  'N',
+  'N non-emb',
+  'D',
+  'batch x steps',
+  'rate',
+  '6ND',
+  '6ND non-emb',
+  'exact',
+  'memory',
+  'time',
+];
+
+/** Columns that are aligned on the left. */
+const NUM_LEFT = 1;
+
+/** The plan in print; runs whose id is in `finished` are marked as done. */
+export function formatPlan(plan: Plan, finished: ReadonlySet<string> = new Set()): string {
+  const { runs, duplicates, dropped, totals, warnings } = plan;
+  const numFinished = runs.filter((run) => finished.has(run.run_id)).length;
+  const rows = runs.map((run) => row(run, finished.has(run.run_id)));
+  const lines = align([HEADER, ...rows]);
+  const notes = runs.flatMap((run) => run.notes.map((note) => `  ${run.run_id}: ${note}`));
+  if (notes.length > 0) lines.push('', 'Notes', ...notes);
+  if (dropped.length > 0) {
+    const numRuns = dropped.reduce((sum, d) => sum + d.num_runs, 0);
+    lines.push('', `Dropped: ${countOf(numRuns, 'run')} of ${countOf(dropped.length, 'cell')}`);
+    lines.push(...dropped.map((d) => `  ${d.group}, ${d.cell}: ${d.reason}`));
+  }
+  if (duplicates.length > 0) {
+    lines.push(
+      '',
+      `Duplicates, planned once: ${duplicates.length}`,
+      ...duplicates.map((d) => `  ${d.run_id}: ${d.cell}`),
+    );
+  }
+  if (warnings.length > 0) lines.push('', 'Warnings', ...warnings.map((warning) => `  ${warning}`));
+  const { flops } = totals;
+  lines.push(
+    '',
+    `Study ${plan.name}: ${countOf(totals.num_runs, 'run')}${numFinished > 0 ? `, ${numFinished} finished` : ''}, ` +
+      `${formatCount(totals.num_tokens)} tokens`,
+    `FLOPs: 6ND ${formatFlops(flops.six_n_total, 3)}, 6ND non-embedding ${formatFlops(flops.six_n_non_embedding, 3)}, ` +
+      `exact ${formatFlops(flops.exact, 3)}`,
+    `Memory of the largest run: ${formatCount(totals.memory_bytes)}B; time of one worker: ${totalTime(plan)}`,
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+function row(run: PlannedRun, isFinished: boolean): string[] {
+  const { spec, num_params, flops, estimated_minutes } = run;
+  return [
+    run.run_id,
+    String(spec.model.d_model),
+    formatCount(num_params.total),
+    formatCount(num_params.non_embedding),
+    formatCount(spec.num_tokens),
+    `${spec.batch_size} x ${spec.num_steps}`,
+    formatNumber(spec.optimizer.learning_rate, 3),
+    formatFlops(flops.six_n_total, 3),
+    formatFlops(flops.six_n_non_embedding, 3),
+    formatFlops(flops.exact, 3),
+    `${formatCount(run.memory_bytes)}B`,
+    isFinished ? 'finished' : estimated_minutes === null ? 'unmeasured' : formatDuration(estimated_minutes * 60),
+  ];
+}
+
+function totalTime({ totals }: Plan): string {
+  if (totals.estimated_minutes === null) return 'unmeasured';
+  const rest = totals.num_unmeasured === 0 ? '' : ` and ${countOf(totals.num_unmeasured, 'run')} unmeasured`;
+  return `${formatDuration(totals.estimated_minutes * 60)}${rest}`;
+}
+
+function countOf(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
+}
+
+/** Rows with their columns padded to one width, two spaces between. */
+function align(rows: readonly (readonly string[])[]): string[] {
+  const widths = HEADER.map((_, i) => Math.max(...rows.map((cells) => cells[i]?.length ?? 0)));
+  return rows.map((cells) =>
+    cells
+      .map((cell, i) => (i < NUM_LEFT ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  );
+}

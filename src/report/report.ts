@@ -1,0 +1,75 @@
+/** @file The door of `report/`: figures, tables and the page from plain records.
+ * Flow: study (fits, claims) -> records -> figures as SVG text -> this door writes report.html and, for each figure, an
+ * .svg and a .png beside it. Figures and tables are pure; only `writeReport` touches the file system.
+ */
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { storageError } from '../lib/errors.ts';
+import { type ReportInput, renderReport } from './html.ts';
+import { renderPng } from './png.ts';
+
+export {
+  type ExponentReference,
+  type ExponentRow,
+  type ExponentsInput,
+  exponents as exponentsFigure,
+} from './figures/exponents.ts';
+export { type IsoflopValleysInput, isoflopValleys, type Valley } from './figures/isoflop-valleys.ts';
+export { type LearningCurve, type LearningCurvesInput, learningCurves } from './figures/learning-curves.ts';
+export { type LossContoursInput, lossContours } from './figures/loss-contours.ts';
+export {
+  type OptimalScalingInput,
+  optimalScaling,
+  type ScalingFit,
+  type ScalingGuide,
+  type ScalingPanel,
+} from './figures/optimal-scaling.ts';
+export { type Residual, type ResidualsInput, residuals as residualsFigure } from './figures/residuals.ts';
+export type { Headline, ReportFigure, ReportGroup, ReportInput } from './html.ts';
+export { exponentTable, type LawRow, lawTable, runTable, type Table, tableToText } from './tables.ts';
+export { renderPng, renderReport };
+
+/** Writes report.html, `<group>-<figure>.svg` and `.png` into `dir`, each whole or not at all (a temporary file, then a
+ * rename); returns their paths. Throws LabError('storage') where the folder cannot be written to, and Error for two
+ * figures of one name or a name that is no file name. */
+export async function writeReport(dir: string, input: ReportInput): Promise<{ html: string; files: string[] }> {
+  const figures = input.groups.flatMap((g) => g.figures.map((f) => ({ name: `${g.name}-${f.id}`, svg: f.svg })));
+  const seen = new Set<string>();
+  for (const { name } of figures) {
+    if (!/^[a-z0-9][a-z0-9_-]*$/.test(name))
+      throw new Error(`invalid figure name: ${name} must be of a-z, 0-9, - and _`);
+    if (seen.has(name)) throw new Error(`invalid figure name: ${name} stands twice in the report ${input.name}`);
+    seen.add(name);
+  }
+  const html = join(dir, 'report.html');
+  const files: string[] = [];
+  try {
+    await mkdir(dir, { recursive: true });
+  } catch (error) {
+    throw storageError(error, dir);
+  }
+  for (const { name, svg } of figures) {
+    for (const [extension, content] of [
+      ['svg', svg],
+      ['png', renderPng(svg)],
+    ] as const) {
+      const path = join(dir, `${name}.${extension}`);
+      await writeWhole(path, content);
+      files.push(path);
+    }
+  }
+  await writeWhole(html, renderReport(input));
+  return { html, files: [html, ...files] };
+}
+
+/** Writes beside the target and renames, so that a reader never sees half a file. */
+async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await writeFile(temporary, content);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw storageError(error, path);
+  }
+}

@@ -1,0 +1,39 @@
+/** @file The seam between what a sweep wants run and where its workers live.
+ * An executor starts one worker and hands back a link to it; the supervisor knows links only. It says nothing of
+ * processes, so that workers on other machines need no change there.
+ */
+import type { FromWorker, ToWorker } from './messages.ts';
+
+/** The supervisor's end of one worker. */
+export interface WorkerLink {
+  /** How to find the worker, for messages: `pid 4711`. */
+  readonly name: string;
+  readonly pid: number | null;
+  /** Delivers a message, or drops it when the worker is gone; its exit is told by `onExit`. */
+  send(message: ToWorker): void;
+  /** Ends the worker at once, without a checkpoint. */
+  kill(): void;
+}
+
+/** How a worker ended. `output` is the last of what it printed. */
+export interface WorkerExit {
+  code: number | null;
+  signal: string | null;
+  output: string;
+}
+
+export interface WorkerEvents {
+  onMessage(message: FromWorker): void;
+  /** Called once, after the last message. */
+  onExit(exit: WorkerExit): void;
+}
+
+export type Executor = (events: WorkerEvents) => WorkerLink;
+
+/** One line for people: `exit code 3`, `signal SIGSEGV`, with the worker's last output below. */
+export function describeExit(exit: WorkerExit): string {
+  const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
+  const hint = exit.signal === 'SIGKILL' ? ' (killed from outside; out of memory does that)' : '';
+  const output = exit.output.trim();
+  return `${how}${hint}${output === '' ? '' : `\n${output}`}`;
+}

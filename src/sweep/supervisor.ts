@@ -1,0 +1,308 @@
+/** @file Supervisor: keeps K workers busy until every run has ended or someone says stop.
+ * One run to a worker at a time, the costliest first, so that the sweep's tail is short. What ends a worker (a crash,
+ * silence, a kill) costs the run it held one attempt and nothing else: the slot gets a new worker. It waits for
+ * messages and sleeps in between. Where workers live is the executor's business.
+ */
+import { LabError } from '../lib/errors.ts';
+import type { RunRecord } from '../log/record.ts';
+import type { PlannedRun } from '../plan/plan.ts';
+import { endRecord } from './end-record.ts';
+import { describeExit, type Executor, type WorkerExit, type WorkerLink } from './executor.ts';
+import type { ErrorReport, FromWorker, StopReason } from './messages.ts';
+import type { SweepEvent } from './progress/events.ts';
+
+/** One run to do. `from_step` is about where it goes on. */
+export interface Job {
+  run: PlannedRun;
+  run_dir: string;
+  from_step: number;
+}
+
+export interface SupervisorOptions {
+  executor: Executor;
+  /** In the order to start them. */
+  jobs: readonly Job[];
+  num_workers: number;
+  /** As the user chose; the first worker's answer to `auto` binds the others. */
+  backend: string;
+  cache_dir: string;
+  checkpoint_seconds: number;
+  /** A worker that is silent for longer is killed. */
+  hang_seconds: number;
+  /** Attempts a run gets after its worker crashed. */
+  max_retries: number;
+  onEvent: (event: SweepEvent) => void;
+}
+
+interface Slot {
+  index: number;
+  link: WorkerLink;
+  state: 'starting' | 'idle' | 'busy' | 'gone';
+  job: Job | null;
+  started_ms: number;
+  job_started_ms: number;
+  heard_ms: number;
+  /** Why the supervisor killed it. */
+  killed_for: string | null;
+  /** When it was told that nothing is left to do. */
+  dismissed_ms: number | null;
+  start_error: ErrorReport | null;
+}
+
+/** Unexplained deaths of a slot's workers before `ready`, after which the slot is given up. */
+const MAX_START_CRASHES = 2;
+
+/** A worker with nothing to do that has not left by then is killed: some libraries hang in their exit handlers. */
+const LEAVE_SECONDS = 10;
+
+/** Storage failures in a row, without a run that went well between them, after which the disk is taken for full. */
+const MAX_STORAGE_FAILURES = 2;
+
+export class Supervisor {
+  /** Records of the runs that ended, by run_id. */
+  readonly records = new Map<string, RunRecord>();
+  readonly #options: SupervisorOptions;
+  readonly #queue: Job[];
+  readonly #slots: Slot[] = [];
+  readonly #startCrashes: number[] = [];
+  readonly #crashes = new Map<string, number>();
+  #onAllGone: () => void = () => {};
+  #backend: string;
+  #stopReason: StopReason | null = null;
+  #storageError: string | null = null;
+  #storageFailures = 0;
+  #startError: ErrorReport | null = null;
+  #bug: unknown = null;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#queue = [...options.jobs];
+    this.#backend = options.backend;
+  }
+
+  /** Resolves when all jobs ended, or those in flight did after `stop`. Throws `no_backend` where no worker can start
+   * with runs still to do, `storage` where the disk refused. */
+  async run(): Promise<void> {
+    if (this.#queue.length === 0) return;
+    const { num_workers, hang_seconds } = this.#options;
+    const watch = setInterval(() => this.#killSilent(), Math.min(5_000, hang_seconds * 250));
+    try {
+      const allGone = new Promise<void>((resolve) => {
+        this.#onAllGone = resolve;
+      });
+      for (let index = 0; index < Math.min(num_workers, this.#options.jobs.length); index++) this.#launch(index);
+      await allGone;
+    } catch (error) {
+      this.kill();
+      throw error;
+    } finally {
+      clearInterval(watch);
+    }
+    if (this.#bug !== null) throw this.#bug;
+    if (this.#storageError !== null) throw new LabError('storage', this.#storageError);
+    if (this.#queue.length > 0 && this.#stopReason === null) throw this.#cannotStart();
+  }
+
+  /** Launches nothing more; workers checkpoint, write `reason` as the status of their runs, and leave. */
+  stop(reason: StopReason): void {
+    this.#stopReason ??= reason;
+    for (const slot of this.#slots) slot.link.send({ type: 'stop', reason });
+  }
+
+  /** Ends all workers at once; their runs keep their last checkpoint. */
+  kill(): void {
+    this.#stopReason ??= 'cancelled';
+    for (const slot of this.#slots) if (slot.state !== 'gone') slot.link.kill();
+  }
+
+  #launch(index: number): void {
+    const now = performance.now();
+    const slot: Slot = {
+      index,
+      link: this.#options.executor({
+        onMessage: (message) => this.#guard(() => this.#receive(slot, message)),
+        onExit: (exit) => this.#guard(() => this.#ended(slot, exit)),
+      }),
+      state: 'starting',
+      job: null,
+      started_ms: now,
+      job_started_ms: now,
+      heard_ms: now,
+      killed_for: null,
+      dismissed_ms: null,
+      start_error: null,
+    };
+    this.#slots[index] = slot;
+    const { cache_dir, checkpoint_seconds } = this.#options;
+    slot.link.send({ type: 'start', backend: this.#backend, cache_dir, checkpoint_seconds });
+  }
+
+  /** An error in a handler is not a run's: a full disk stops the sweep, a bug of ours ends it; `run` throws both. */
+  #guard(handle: () => void): void {
+    try {
+      handle();
+    } catch (error) {
+      if (error instanceof LabError && error.exit === 'storage') {
+        this.#storageError ??= error.message;
+        this.stop('preempted');
+      } else {
+        this.#bug ??= error;
+        this.kill();
+      }
+    }
+    if (this.#slots.every((slot) => slot.state === 'gone')) this.#onAllGone();
+  }
+
+  #receive(slot: Slot, message: FromWorker): void {
+    slot.heard_ms = performance.now();
+    if (message.type === 'ready') this.#ready(slot, message);
+    else if (message.type === 'start_failed') slot.start_error = message.error;
+    else if (message.type === 'heartbeat' || message.run_id !== slot.job?.run.run_id) return;
+    else if (message.type === 'progress') {
+      this.#options.onEvent({ event: 'run_progress', worker: slot.index, ...runProgress(message) });
+    } else if (message.type === 'warning') {
+      this.#options.onEvent({ event: 'note', message: `${message.run_id}: ${message.message}` });
+    } else if (message.type === 'done') this.#finish(slot, slot.job, message.record);
+    else this.#fail(slot, slot.job, message.error);
+  }
+
+  #ready(slot: Slot, { backend }: Extract<FromWorker, { type: 'ready' }>): void {
+    const isPinned = this.#slots.some((other) => other.state === 'idle' || other.state === 'busy');
+    if (isPinned && backend.name !== this.#backend) {
+      slot.killed_for = `started on ${backend.name} while the sweep runs on ${this.#backend}`;
+      slot.link.kill();
+      return;
+    }
+    this.#backend = backend.name;
+    this.#startCrashes[slot.index] = 0;
+    slot.state = 'idle';
+    const { name, device } = backend;
+    const seconds = secondsSince(slot.started_ms);
+    const { pid } = slot.link;
+    this.#options.onEvent({ event: 'worker_ready', worker: slot.index, pid, backend: name, device, seconds });
+    this.#assign(slot);
+  }
+
+  #assign(slot: Slot): void {
+    const job = this.#stopReason === null ? this.#queue.shift() : undefined;
+    slot.job = job ?? null;
+    slot.state = job === undefined ? 'idle' : 'busy';
+    if (job === undefined) {
+      slot.dismissed_ms = performance.now();
+      slot.link.send({ type: 'stop', reason: this.#stopReason ?? 'cancelled' });
+      return;
+    }
+    const { run, run_dir, from_step } = job;
+    const attempt = (this.#crashes.get(run.run_id) ?? 0) + 1;
+    slot.job_started_ms = performance.now();
+    this.#options.onEvent({ event: 'run_started', run_id: run.run_id, worker: slot.index, from_step, attempt });
+    slot.link.send({ type: 'run', run, run_dir });
+  }
+
+  #finish(slot: Slot, job: Job, record: RunRecord): void {
+    const { status, val_loss } = record;
+    const { run_id } = job.run;
+    this.records.set(run_id, record);
+    this.#storageFailures = 0;
+    const seconds = secondsSince(slot.job_started_ms);
+    this.#options.onEvent({ event: 'run_ended', run_id, worker: slot.index, status, val_loss, seconds });
+    slot.job = null;
+    const isCutShort = status === 'preempted' || status === 'cancelled';
+    // Someone ended this worker alone, with SIGTERM; it is leaving. A new one goes on with the run.
+    if (isCutShort && this.#stopReason === null) this.#requeue({ ...job, from_step: record.step });
+    else this.#assign(slot);
+  }
+
+  /** The run threw: a bug or a full disk, which a second attempt would meet again. */
+  #fail(slot: Slot, job: Job, { exit, message, stack }: ErrorReport): void {
+    slot.job = null;
+    this.#reportFailure(slot, job, { message, stack, will_retry: false });
+    if (exit === 'storage') {
+      this.#storageFailures++;
+      this.#storageError ??= message;
+      if (this.#storageFailures >= MAX_STORAGE_FAILURES) this.stop('preempted');
+    }
+    this.#assign(slot);
+  }
+
+  #ended(slot: Slot, exit: WorkerExit): void {
+    const wasStarting = slot.state === 'starting';
+    slot.state = 'gone';
+    const reason = slot.killed_for ?? describeExit(exit);
+    if (slot.job !== null) this.#crashed(slot, slot.job, reason);
+    if (this.#stopReason !== null) return;
+    if (wasStarting && !this.#mayStartAgain(slot, reason)) return;
+    if (this.#queue.length > 0) this.#launch(slot.index);
+  }
+
+  #crashed(slot: Slot, job: Job, reason: string): void {
+    slot.job = null;
+    const { run_id } = job.run;
+    if (this.#stopReason !== null) {
+      const record = endRecord(job.run, job.run_dir, this.#stopReason, `killed while stopping: ${reason}`);
+      this.records.set(run_id, record);
+      const seconds = secondsSince(slot.job_started_ms);
+      const { status, val_loss } = record;
+      this.#options.onEvent({ event: 'run_ended', run_id, worker: slot.index, status, val_loss, seconds });
+      return;
+    }
+    const crashes = (this.#crashes.get(run_id) ?? 0) + 1;
+    this.#crashes.set(run_id, crashes);
+    const will_retry = crashes <= this.#options.max_retries;
+    const { step } = this.#reportFailure(slot, job, { message: `worker crashed: ${reason}`, stack: null, will_retry });
+    if (will_retry) this.#requeue({ ...job, from_step: step });
+  }
+
+  #reportFailure(
+    slot: Slot,
+    job: Job,
+    failure: { message: string; stack: string | null; will_retry: boolean },
+  ): RunRecord {
+    const { run_id } = job.run;
+    const seconds = secondsSince(slot.job_started_ms);
+    this.#options.onEvent({ event: 'run_failed', run_id, worker: slot.index, seconds, ...failure });
+    const record = endRecord(job.run, job.run_dir, 'failed', failure.stack ?? failure.message);
+    this.records.set(run_id, record);
+    return record;
+  }
+
+  /** First in the queue: it was costlier than all that still wait. An idle worker is leaving already. */
+  #requeue(job: Job): void {
+    this.#queue.unshift(job);
+  }
+
+  /** Whether a worker that ended before `ready` gets a successor in its slot. */
+  #mayStartAgain(slot: Slot, reason: string): boolean {
+    const crashes = (this.#startCrashes[slot.index] ?? 0) + 1;
+    this.#startCrashes[slot.index] = crashes;
+    this.#startError = slot.start_error ?? {
+      exit: 'no_backend',
+      message: `worker died while starting: ${reason}`,
+      stack: null,
+    };
+    if (slot.start_error === null && crashes < MAX_START_CRASHES) return true;
+    this.#options.onEvent({ event: 'worker_lost', worker: slot.index, reason: this.#startError.message });
+    return false;
+  }
+
+  #cannotStart(): LabError {
+    const { exit, message, stack } = this.#startError ?? { exit: null, message: 'no worker is left', stack: null };
+    if (exit === 'no_backend' || exit === 'usage') return new LabError(exit, message);
+    return new LabError('unexpected', `no worker can start: ${stack ?? message}`);
+  }
+
+  #killSilent(): void {
+    const { hang_seconds } = this.#options;
+    for (const slot of this.#slots) {
+      if (slot.state === 'gone') continue;
+      const isStuckLeaving = slot.dismissed_ms !== null && secondsSince(slot.dismissed_ms) > LEAVE_SECONDS;
+      if (!isStuckLeaving && secondsSince(slot.heard_ms) <= hang_seconds) continue;
+      slot.killed_for = `no sign of life for ${hang_seconds} s; killed`;
+      slot.link.kill();
+    }
+  }
+}
+
+const secondsSince = (start_ms: number): number => (performance.now() - start_ms) / 1000;
+
+const runProgress = ({ run_id, progress }: Extract<FromWorker, { type: 'progress' }>) => ({ run_id, progress });

@@ -1,0 +1,128 @@
+/** @file Door of the sweep: runs a plan in a folder, on this machine's cores, and comes back with every record.
+ * Holds the folder (lock.ts), works out what is left to do (folder.ts), lets a supervisor keep the workers busy, shows
+ * progress on stderr, and turns signals into an orderly stop. Calling it again goes on where it stopped. Which exit
+ * code follows is the command line's to say.
+ */
+import { availableParallelism } from 'node:os';
+import type { ExitName } from '../lib/errors.ts';
+import type { RunRecord, RunStatus } from '../log/record.ts';
+import type { Plan } from '../plan/plan.ts';
+import { describeWork, findRuns, longestFirst, needsWork, statusOf, stepsDone, writePlan } from './folder.ts';
+import { localExecutor, workerUrl } from './local-executor.ts';
+import { lockFolder } from './lock.ts';
+import { countByStatus } from './progress/events.ts';
+import { type ProgressKind, type ProgressStream, startProgress } from './progress/progress.ts';
+import { listenForSignals, type StopSignal, stopExit, stopReason } from './signals.ts';
+import { Supervisor } from './supervisor.ts';
+
+export type { SweepEvent } from './progress/events.ts';
+export type { ProgressKind } from './progress/progress.ts';
+
+export interface SweepOptions {
+  plan: Plan;
+  /** The sweep's folder, made if absent. */
+  out_dir: string;
+  /** As the user chose it; `auto` is settled by the first worker. */
+  backend: string;
+  /** Worker processes, at most one a run; default one a core. */
+  workers?: number | undefined;
+  /** Where corpora are kept between runs. */
+  cache_dir: string;
+  progress: ProgressKind;
+  is_color: boolean;
+  /** New attempts a run gets after its worker crashed. Default 1. */
+  max_retries?: number;
+  /** Seconds between checkpoints. Default 60: what a crash may cost. */
+  checkpoint_seconds?: number;
+  /** Seconds of silence after which a worker is killed. Default 900: some steps of preparing a corpus are long. */
+  hang_seconds?: number;
+  /** Whether a batch system started us, so that SIGTERM means "start again". Default: SLURM_JOB_ID is set. */
+  is_batch?: boolean;
+  /** Default stderr. */
+  stream?: ProgressStream;
+  /** The worker's program. Default: the lab's own. */
+  worker_url?: URL;
+}
+
+export interface SweepResult {
+  /** Runs of the plan by status. */
+  counts: Partial<Record<RunStatus, number>>;
+  /** In the plan's order; runs that never began have none. */
+  records: RunRecord[];
+  /** Runs an earlier sweep had done already. */
+  num_skipped: number;
+  wall_seconds: number;
+  /** The signal that cut the sweep short and the exit it stands for, or null. */
+  interrupted: { signal: StopSignal; exit: ExitName } | null;
+}
+
+/** Trains what `plan` leaves to do in `out_dir`. A run that fails or diverges is in the result, not an error.
+ * Throws `folder_held`, `no_backend`, `storage`, and `usage` where the folder holds other runs under these names. */
+export async function runSweep(options: SweepOptions): Promise<SweepResult> {
+  const start_ms = performance.now();
+  const lock = await lockFolder(options.out_dir);
+  try {
+    return await runLocked(options, start_ms);
+  } finally {
+    lock.release();
+  }
+}
+
+async function runLocked(options: SweepOptions, start_ms: number): Promise<SweepResult> {
+  const { plan, out_dir, is_color, stream = process.stderr } = options;
+  const runs = findRuns(plan, out_dir);
+  const num_kept = writePlan(plan, out_dir);
+  const todo = longestFirst(runs.filter(needsWork));
+  const num_workers = Math.min(options.workers ?? availableParallelism(), todo.length);
+
+  const progress = startProgress(options.progress, { stream, is_color });
+  const supervisor = new Supervisor({
+    executor: localExecutor(options.worker_url ?? workerUrl()),
+    jobs: todo.map((found) => ({ run: found.run, run_dir: found.run_dir, from_step: stepsDone(found) })),
+    num_workers,
+    backend: options.backend,
+    cache_dir: options.cache_dir,
+    checkpoint_seconds: options.checkpoint_seconds ?? 60,
+    hang_seconds: options.hang_seconds ?? 900,
+    max_retries: options.max_retries ?? 1,
+    onEvent: progress.show,
+  });
+
+  let signal: StopSignal | null = null;
+  const stopListening = listenForSignals({
+    onStop: (received) => {
+      signal = received;
+      const reason = stopReason(received);
+      progress.show({ event: 'sweep_stopping', reason, signal: received });
+      supervisor.stop(reason);
+    },
+    onKill: () => supervisor.kill(),
+  });
+  const result = (): SweepResult => {
+    const records = runs.map(({ run, record }) => supervisor.records.get(run.run_id) ?? record);
+    const statuses = runs.map((found, i) => records[i]?.status ?? statusOf(found));
+    const isBatch = options.is_batch ?? process.env.SLURM_JOB_ID !== undefined;
+    return {
+      counts: countByStatus(statuses),
+      records: records.filter((record) => record !== null),
+      num_skipped: runs.length - todo.length,
+      wall_seconds: (performance.now() - start_ms) / 1000,
+      interrupted: signal === null ? null : { signal, exit: stopExit(signal, isBatch) },
+    };
+  };
+
+  try {
+    if (num_kept > 0) progress.show({ event: 'note', message: keptNote(num_kept, out_dir) });
+    progress.show({ event: 'sweep_started', out_dir, num_workers, num_to_do: todo.length, runs: describeWork(runs) });
+    await supervisor.run();
+    return result();
+  } finally {
+    const { counts, wall_seconds } = result();
+    progress.show({ event: 'sweep_ended', counts, seconds: wall_seconds });
+    stopListening();
+    progress.close();
+  }
+}
+
+const keptNote = (num: number, out_dir: string): string =>
+  `${out_dir} holds ${num} more ${num === 1 ? 'run' : 'runs'} of an earlier plan; kept, and not run by this one`;

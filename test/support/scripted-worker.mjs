@@ -1,0 +1,87 @@
+/** @file A worker that trains nothing: a real process which behaves as the name of its run says.
+ * It lets the tests of `sweep/` crash, hang and stop workers at will, in milliseconds. It speaks the same messages as
+ * the lab's worker and writes run.json with the compiled lab (`npm test` builds first).
+ * Runs: ok, slow, crash-once, crash-always, throw, storage, hang, diverge. Backends: `absent` and `dies` do not start.
+ */
+import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const { endRecord } = await import(new URL('../../dist/sweep/end-record.js', import.meta.url).href);
+const { recordPath, writeJsonAtomic } = await import(new URL('../../dist/log/log.js', import.meta.url).href);
+
+let start;
+let stopReason = null;
+let isBusy = false;
+
+process.on('message', async (message) => {
+  if (message.type === 'start') return startUp(message);
+  if (message.type === 'run') return train(message);
+  stopReason = message.reason;
+  if (!isBusy) process.exit(0);
+});
+process.on('disconnect', () => process.exit(0));
+
+function startUp(message) {
+  start = message;
+  if (message.backend === 'dies') {
+    console.error('the library does not load');
+    process.exit(7);
+  }
+  if (message.backend === 'absent') {
+    const error = { exit: 'no_backend', message: 'backend absent is not available', stack: null };
+    return process.send({ type: 'start_failed', error }, () => process.exit(1));
+  }
+  const name = message.backend === 'auto' ? 'scripted' : message.backend;
+  const backend = { name, tfjs_name: name, device: 'test', instruction_set: 'none', versions: {} };
+  process.send({ type: 'ready', backend });
+}
+
+async function train({ run, run_dir }) {
+  isBusy = true;
+  const { run_id } = run;
+  appendFileSync(join(start.cache_dir, 'starts.jsonl'), `${JSON.stringify({ run_id, pid: process.pid })}\n`);
+  if (run_id.startsWith('crash')) crash(run_id, run, run_dir);
+  if (run_id.startsWith('hang')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  if (run_id.startsWith('throw')) fail(run_id, { exit: null, message: 'a bug', stack: 'Error: a bug\n    at here' });
+  else if (run_id.startsWith('storage')) fail(run_id, { exit: 'storage', message: 'no space is left', stack: null });
+  else await takeSteps(run, run_dir);
+  isBusy = false;
+  if (stopReason !== null) process.send({ type: 'heartbeat' }, () => process.exit(0));
+}
+
+function crash(run_id, run, run_dir) {
+  const marker = join(run_dir, 'crashed');
+  if (run_id.startsWith('crash-once') && existsSync(marker)) return;
+  mkdirSync(run_dir, { recursive: true });
+  writeFileSync(marker, '');
+  write(run, run_dir, { status: 'running', step: 1 });
+  console.error('out of luck');
+  process.kill(process.pid, 'SIGSEGV');
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+}
+
+function fail(run_id, error) {
+  process.send({ type: 'failed', run_id, error });
+}
+
+async function takeSteps(run, run_dir) {
+  const { num_steps } = run.spec;
+  let step = 0;
+  while (stopReason === null && (step < num_steps || run.run_id.startsWith('slow'))) {
+    step++;
+    const progress = { step, num_steps, tokens: step, train_loss: 3, val_loss: null, tokens_per_second: 100 };
+    process.send({ type: 'progress', run_id: run.run_id, progress });
+    await sleep(2);
+  }
+  const status = stopReason ?? (run.run_id.startsWith('diverge') ? 'diverged' : 'finished');
+  const val_loss = status === 'finished' ? 2.5 : null;
+  const record = write(run, run_dir, { status, step: Math.min(step, num_steps), val_loss });
+  process.send({ type: 'done', run_id: run.run_id, record });
+}
+
+function write(run, run_dir, changes) {
+  const record = { ...endRecord(run, run_dir, 'running', ''), error: null, ...changes };
+  writeJsonAtomic(recordPath(run_dir), record);
+  return record;
+}
