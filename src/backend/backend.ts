@@ -5,6 +5,7 @@
 import os from 'node:os';
 import { LabError } from '../lib/errors.ts';
 import { tf } from '../tf.ts';
+import { findNative, startNative } from './native/native.ts';
 import { findTensorflow, startTensorflow } from './tensorflow.ts';
 import { startWasm } from './wasm/wasm.ts';
 
@@ -45,6 +46,12 @@ const BACKENDS: Backend[] = [
     what: "TensorFlow's CUDA kernels (@tensorflow/tfjs-node-gpu)",
     missing: () => findTensorflow({ needs_gpu: true }),
     start: startTensorflow,
+  },
+  {
+    name: 'native',
+    what: "the lab's own C++ kernels, built by this machine's compiler",
+    missing: findNative,
+    start: startNative,
   },
   {
     name: 'tensorflow',

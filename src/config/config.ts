@@ -4,7 +4,7 @@
 export { type Cell, resolveCell, sweepCells } from './cells.ts';
 export { canonicalJson, runHash } from './identity.ts';
 export { jsonSchema } from './json-schema.ts';
-export { type LoadedConfig, loadConfig, parseConfig } from './load.ts';
+export { loadConfig, parseConfig } from './load.ts';
 export { printConfig } from './print.ts';
 export {
   BATCH_RECIPES,
@@ -15,3 +15,4 @@ export {
 } from './recipes.ts';
 export type { CorpusFacts, EvalSpec, ModelSpec, OptimizerSpec, RunSpec, ScheduleSpec } from './run-spec.ts';
 export type { DataConfig, FitConfig, ModelConfig, StudyConfig, SweepConfig, TrainConfig } from './schema.ts';
+export { suggest } from './suggest.ts';

@@ -1,6 +1,6 @@
 /** @file Reads a study: YAML files left to right, then `--set` overrides, checked as a whole.
- * Everything that is wrong, in any file, is reported at once with its place. First the syntax of all sources (a text that
- * cannot be read cannot be merged), then the merged study against the schema and the rules together.
+ * Everything that is wrong, in any file, is reported at once with its place. First the syntax of all sources (a text
+ * that cannot be read cannot be merged), then the merged study against the schema and the rules together.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';

@@ -28,8 +28,8 @@ function isReplacedWhole(base: Tree & { kind: 'map' }, over: Tree & { kind: 'map
   return corpus?.kind === 'scalar' && before?.kind === 'scalar' && corpus.value !== before.value;
 }
 
-/** `tree` with one `path=value` laid on top. The value is read as YAML (`2M`, `[0, 1]`, `{steps: 10}`) and replaces what
- * was there; a number in the path is an index into a list (its length: append). Below `set`, `grid`, `list.N` and
+/** `tree` with one `path=value` laid on top. The value is read as YAML (`2M`, `[0, 1]`, `{steps: 10}`) and replaces
+ * what was there; a number in the path is an index into a list (its length: append). Below `set`, `grid`, `list.N` and
  * `exclude.N` of a sweep the rest of the path is one dotted key. What is wrong is pushed onto `problems`. */
 export function applySet(tree: Tree, assignment: string, source_index: number, problems: Problem[]): Tree {
   const name = `--set ${assignment}`;

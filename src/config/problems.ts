@@ -31,7 +31,7 @@ export function printValue(value: unknown): string {
 }
 
 /** One problem as a line. */
-export function formatProblem({ at, path, problem, got, suggestion }: Problem): string {
+function formatProblem({ at, path, problem, got, suggestion }: Problem): string {
   const key = path === '' ? '' : `${path}: `;
   const received = got === undefined ? '' : `, got ${got}`;
   const meant = suggestion === undefined ? '' : `, did you mean ${suggestion}?`;
@@ -42,7 +42,7 @@ export function formatProblem({ at, path, problem, got, suggestion }: Problem): 
 const MAX_LINES = 100;
 
 /** The lines of all problems, sorted by source, line, column and path, each line once. */
-export function formatProblems(problems: readonly Problem[]): string[] {
+function formatProblems(problems: readonly Problem[]): string[] {
   const sorted = [...problems].sort(
     (a, b) =>
       a.at.source_index - b.at.source_index ||

@@ -16,7 +16,7 @@ export interface RecipeInput {
   n_ctx: number;
 }
 
-/** N of the rules fitted by Porian et al. 2024: their smallest model, in parameters without embeddings but with head. */
+/** Reference N of the rules of Porian et al. 2024: parameters without embeddings but with head. */
 const PORIAN_N = 108e6;
 
 /** `min(.015, .2 / d_model)`. Measured at n_layer 2, d_model 8 to 64, D .6M, batch 512 tokens on State of the
@@ -31,7 +31,7 @@ function lexiconRate({ d_model }: RecipeInput): number {
   return 0.01 * Math.sqrt(32 / d_model);
 }
 
-/** `.0047 (N / 108e6)^(-1/3)`, N non-embedding with head (Porian et al. 2024, arXiv 2406.19146, section 4).
+/** `.0047 (N / 108e6)^(-1/3)`, N non-embedding with head (Porian et al. 2024, arXiv 2406.19146).
  * Fitted on 25M to 110M parameters only: at N = 3e3 it gives .155, ten times what trains. */
 function porianRate({ num_params }: RecipeInput): number {
   return 0.0047 * (num_params.non_embedding_head / PORIAN_N) ** (-1 / 3);
@@ -64,7 +64,7 @@ function pilotBatch({ num_tokens }: RecipeInput): number {
   return num_tokens <= 4e6 ? 512 : 1024;
 }
 
-/** `160 (N / 108e6)^(2/3)` sequences of 2,048 tokens, N non-embedding with head (Porian et al. 2024, section 4).
+/** `160 (N / 108e6)^(2/3)` sequences of 2,048 tokens, N non-embedding with head (Porian et al. 2024).
  * Fitted on 25M to 110M parameters; extrapolated it gives 300 tokens at N = 3e3. */
 function porianBatch({ num_params }: RecipeInput): number {
   return 160 * 2048 * (num_params.non_embedding_head / PORIAN_N) ** (2 / 3);
@@ -78,7 +78,7 @@ function kaplanBatch(): number {
 /** Tokens a step, before rounding to whole sequences. */
 export const BATCH_RECIPES = { pilot: pilotBatch, porian: porianBatch, kaplan: kaplanBatch } as const;
 
-/** `.99` (Porian et al. 2024, section 4): their value for small models, whose small batches make the second moment
+/** `.99` (Porian et al. 2024): their value for small models, whose small batches make the second moment
  * noisy. All models of this lab are below the 25M to 110M parameters it was tuned on. */
 function porianBeta2(): number {
   return 0.99;
@@ -87,7 +87,7 @@ function porianBeta2(): number {
 /** Decay of AdamW's second moment. */
 export const BETA2_RECIPES = { porian: porianBeta2 } as const;
 
-/** Warmup tokens = N, non-embedding with head (Porian et al. 2024, section 3.2). At these sizes a few steps. */
+/** Warmup tokens = N, non-embedding with head (Porian et al. 2024). At these sizes a few steps. */
 function paramsWarmup({ num_params }: RecipeInput, tokensPerStep: number): number {
   return num_params.non_embedding_head / tokensPerStep;
 }

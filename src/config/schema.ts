@@ -27,7 +27,7 @@ function suffixed(error: string) {
 const amount = suffixed('expected a number, or one with a suffix k, M, B or T (64k, 2.5M)').pipe(z.number().positive());
 
 /** A positive whole count as a number or with a decimal suffix: 64k = 64,000, 2M = 2,000,000, 1.5B, 1e6. */
-export const count = suffixed('expected a count: a whole number, or one with a suffix k, M, B or T (2M)').pipe(
+const count = suffixed('expected a count: a whole number, or one with a suffix k, M, B or T (2M)').pipe(
   z.number().int().positive(),
 );
 
@@ -114,7 +114,7 @@ const tokenizerFields = {
     .enum(['live-byte', 'byte', 'char', 'bpe'])
     .default('live-byte')
     .describe(
-      'live-byte: only the byte values that occur get a token (102 on State of the Union), so no embedding row is dead.',
+      'live-byte: a token for each byte value that occurs (102 on State of the Union), so no embedding row is dead.',
     ),
   vocab_size: int.min(257).max(65535).optional().describe('bpe only: entries, 256 bytes included.'),
 };
@@ -152,7 +152,9 @@ const warmup = z
       z.enum(recipeNames(WARMUP_RECIPES)),
     ],
     {
-      error: `expected {steps: n}, {tokens: n}, {fraction: x} or one of the recipes ${Object.keys(WARMUP_RECIPES).join(', ')}`,
+      error:
+        'expected {steps: n}, {tokens: n}, {fraction: x} or one of the recipes ' +
+        recipeNames(WARMUP_RECIPES).join(', '),
     },
   )
   .describe(
@@ -275,13 +277,13 @@ export const sweepSchema = z.strictObject({
 });
 
 /** What `study` fits and reports. */
-export const fitSchema = z.strictObject({
+const fitSchema = z.strictObject({
   bootstrap: int.min(0).max(100000).default(200).describe('Replicates an interval is drawn from; 0 = no intervals.'),
   cluster: z
     .enum(['sizes', 'runs'])
     .default('sizes')
     .describe(
-      'What the bootstrap resamples. Default sizes: an offset shared by all runs of a size is invisible to a run bootstrap.',
+      'What the bootstrap resamples. Default sizes: what all runs of a size share is invisible to a run bootstrap.',
     ),
   min_tokens: count.optional().describe('Leave out runs with fewer tokens.'),
 });
@@ -309,5 +311,5 @@ export type ModelConfig = z.output<typeof modelSchema>;
 export type DataConfig = z.output<typeof dataSchema>;
 export type TrainConfig = z.output<typeof trainSchema>;
 export type SweepConfig = z.output<typeof sweepSchema>;
-export type FitConfig = z.output<typeof fitSchema>;
 export type StudyConfig = z.output<typeof studySchema>;
+export type FitConfig = z.output<typeof fitSchema>;

@@ -15,7 +15,7 @@ export interface Origin {
   col: number;
 }
 
-export type Scalar = string | number | boolean | null;
+type Scalar = string | number | boolean | null;
 
 /** A value with its origin. A map entry also knows where its key stands. */
 export type Tree =

@@ -79,7 +79,7 @@ export function fitLaw(points: readonly FitPoint[], options: FitOptions = {}): L
   const { best, starts } = minimise(problem, loss, options.starts);
   const params = law.toParams(best.theta, problem.centre);
   const resampled = bootstrap(kept, options, (multiplicity) => {
-    const refit = refitted(problem, kept, loss, best, multiplicity);
+    const refit = refitted(law, problem, kept, loss, best, multiplicity);
     return refit && { ...law.toParams(refit.theta, problem.centre), ...exponentsOf(law, problem, refit.theta) };
   });
   const sizes = Array.from(residuals(problem, best.theta), Math.abs).sort((x, y) => x - y);
@@ -120,6 +120,7 @@ export function fitLaw(points: readonly FitPoint[], options: FitOptions = {}): L
 /** The optimum of a resample: from the full data's optimum and from variable projection, the lower of the two;
  * null where the resample cannot determine the constants or neither descent converged. */
 function refitted(
+  law: Law,
   problem: Problem,
   points: readonly FitPoint[],
   loss: RobustLoss,
@@ -127,9 +128,9 @@ function refitted(
   multiplicity: Float64Array,
 ): Minimum | null {
   const present = points.filter((_, i) => multiplicity[i]! > 0);
-  for (const input of problem.law.inputs) if (numDistinct(present.map((p) => p[input])) < MIN_DISTINCT) return null;
+  if (law.inputs.some((input) => numDistinct(present.map((p) => p[input])) < MIN_DISTINCT)) return null;
   const resample = reweighted(problem, multiplicity);
-  const { separable } = problem.law;
+  const { separable } = law;
   let best = descend(resample, loss, start.theta);
   for (const { theta } of separable ? variableProjection(resample, separable, { stride: 3, refine: 0 }) : []) {
     const other = descend(resample, loss, theta, best);

@@ -6,7 +6,7 @@
  */
 import { LabError } from '../lib/errors.ts';
 import { randomInt, rngStream } from '../lib/rng.ts';
-import { type FitPoint, sizeOf } from './point.ts';
+import { sizeOf } from './point.ts';
 
 export type Cluster = 'sizes' | 'runs' | 'seeds';
 
@@ -33,6 +33,12 @@ export interface BootstrapReport {
   seed: number;
 }
 
+/** What resampling reads of a point: its size and its horizon. */
+interface Unit {
+  N: number;
+  D: number;
+}
+
 /** Lower and upper end. */
 export type Interval = [number, number];
 
@@ -50,7 +56,7 @@ export interface BootstrapResult {
  * @throws LabError('usage') for bad options; LabError('too_little_data') where there is nothing to resample.
  */
 export function bootstrap(
-  points: readonly FitPoint[],
+  points: readonly Unit[],
   options: BootstrapOptions,
   refit: (multiplicity: Float64Array) => Record<string, number> | null,
 ): BootstrapResult | null {
@@ -70,14 +76,16 @@ export function bootstrap(
         for (const i of units[randomInt(rng, units.length)]!) multiplicity[i]! += 1;
     const values = refit(multiplicity);
     if (!values || !Object.values(values).every(Number.isFinite)) failed++;
-    else for (const [name, value] of Object.entries(values)) (draws[name] ??= []).push(value);
+    else
+      for (const [name, value] of Object.entries(values)) {
+        draws[name] ??= [];
+        draws[name].push(value);
+      }
   }
-  const tail = (1 - level) / 2;
   const intervals: Record<string, Interval> = {};
   const standard_errors: Record<string, number> = {};
   for (const [name, values] of Object.entries(draws)) {
-    const sorted = [...values].sort((x, y) => x - y);
-    intervals[name] = [quantile(sorted, tail), quantile(sorted, 1 - tail)];
+    intervals[name] = percentileInterval(values, level);
     standard_errors[name] = standardDeviation(values);
   }
   const num_clusters = blocks.length === 1 ? blocks[0]!.length : blocks.length;
@@ -86,7 +94,7 @@ export function bootstrap(
 
 /** Blocks of units; within a block, units are drawn with replacement; a unit is a list of point indices.
  * Sizes come by increasing N, so that two countings of the same runs draw alike. */
-function resamplingBlocks(points: readonly FitPoint[], cluster: Cluster): number[][][] {
+function resamplingBlocks(points: readonly Unit[], cluster: Cluster): number[][][] {
   const indices = points.map((_, i) => i);
   const gather = (labels: readonly (number | string)[]): number[][] => {
     const units = new Map<number | string, number[]>();
@@ -106,6 +114,13 @@ function resamplingBlocks(points: readonly FitPoint[], cluster: Cluster): number
       'cannot resample seeds: no two runs share N and D; repeat some runs with other seeds, or resample sizes or runs',
     );
   return cells.map((cell) => cell.map((i) => [i]));
+}
+
+/** The percentile interval of bootstrap values at `level`. */
+export function percentileInterval(values: readonly number[], level: number): Interval {
+  const sorted = [...values].sort((x, y) => x - y);
+  const tail = (1 - level) / 2;
+  return [quantile(sorted, tail), quantile(sorted, 1 - tail)];
 }
 
 /** Quantile p of ascending values, linear between order statistics. */

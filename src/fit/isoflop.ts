@@ -10,6 +10,7 @@ import { chinchilla } from './laws/chinchilla.ts';
 import { robustLoss } from './loss.ts';
 import { descend } from './minimise.ts';
 import { makeProblem } from './objective.ts';
+import { bottom } from './parabola.ts';
 import { type DroppedPoint, type FitPoint, numDistinct, type SelectOptions, selectPoints } from './point.ts';
 import { fitPowerLaw } from './power-law.ts';
 import { variableProjection } from './separable.ts';
@@ -54,14 +55,24 @@ export function fitIsoflop(points: readonly FitPoint[], options: IsoflopOptions 
   const fit = fitValleys(points, options);
   if (fit.exponents) return fit;
   const reasons = fit.diagnostics.filter((d) => d.severity === 'refuse').map((d) => d.message);
-  throw tooLittle('too_few_budgets', `an exponent needs two budgets with a minimum; ${reasons.join('; ') || 'found none'}`);
+  throw tooLittle(
+    'too_few_budgets',
+    `an exponent needs two budgets with a minimum; ${reasons.join('; ') || 'found none'}`,
+  );
 }
 
 /** The same, but with `exponents: null` in place of the error: the valleys can still be drawn. */
 export function fitValleys(points: readonly FitPoint[], options: IsoflopOptions = {}): IsoflopFit {
   const { kept, dropped } = selectPoints(points, options);
   const groups = groupByBudget(kept, options);
-  const budgets = groups.map(({ C, members }) => fitValley(C, members.map((i) => kept[i]!), members, options));
+  const budgets = groups.map(({ C, members }) =>
+    fitValley(
+      C,
+      members.map((i) => kept[i]!),
+      members,
+      options,
+    ),
+  );
   const line = frontier(budgets);
   const resampled = line
     ? bootstrap(kept, options, (multiplicity) => refitted(kept, budgets, options, multiplicity))
@@ -145,7 +156,12 @@ function parabolaBias(
   );
   const line = frontier(
     used.map(({ C, points: own }) =>
-      fitValley(C, own.map((i) => ({ ...points[i]!, L: clean.get(i)! })), own, { ...options, interior: 'keep' }),
+      fitValley(
+        C,
+        own.map((i) => ({ ...points[i]!, L: clean.get(i)! })),
+        own,
+        { ...options, interior: 'keep' },
+      ),
     ),
   );
   const sound = converged && line && truth.a > 0 && truth.a < 1;
@@ -156,7 +172,11 @@ function judge(fit: IsoflopFit, points: readonly FitPoint[]): Diagnostic[] {
   const found: Diagnostic[] = fit.budgets.flatMap((v) => ofBudget(v, points));
   const kept = fit.budgets.filter((v) => v.N_opt !== null).length;
   if (kept < 2)
-    found.push(refuse('too_few_budgets', `${kept} of ${fit.budgets.length} budgets have a minimum; an exponent needs two`, { kept }));
+    found.push(
+      refuse('too_few_budgets', `${kept} of ${fit.budgets.length} budgets have a minimum; an exponent needs two`, {
+        kept,
+      }),
+    );
   else if (kept < FEW_BUDGETS)
     found.push(
       warn('too_few_budgets', `the exponents rest on ${kept} budgets; ${FEW_BUDGETS} or more are advised`, {
@@ -176,32 +196,42 @@ function judge(fit: IsoflopFit, points: readonly FitPoint[]): Diagnostic[] {
     );
   if (fit.bootstrap && fit.bootstrap.failed > 0.02 * fit.bootstrap.replicates)
     found.push(
-      warn('replicate_failures', `${fit.bootstrap.failed} of ${fit.bootstrap.replicates} replicates kept too few minima`, {
-        failed: fit.bootstrap.failed,
-        replicates: fit.bootstrap.replicates,
-      }),
+      warn(
+        'replicate_failures',
+        `${fit.bootstrap.failed} of ${fit.bootstrap.replicates} replicates kept too few minima`,
+        {
+          failed: fit.bootstrap.failed,
+          replicates: fit.bootstrap.replicates,
+        },
+      ),
     );
   return found;
 }
 
 function ofBudget(v: BudgetFit, points: readonly FitPoint[]): Diagnostic[] {
-  const budget = `budget ${v.C.toExponential(2)}`;
+  const exp = (value: number): string => value.toExponential(2);
+  const budget = `budget ${exp(v.C)}`;
   if (v.refused === 'too_few_sizes')
-    return [refuse('too_few_sizes', `${budget}: ${v.num_sizes} sizes, a parabola needs 3`, { C: v.C, num_sizes: v.num_sizes })];
-  const found: Diagnostic[] = [];
-  if (v.refused) {
-    const at = v.parabola && v.parabola.c2 > 0 ? v.parabola.centre - v.parabola.c1 / (2 * v.parabola.c2) : null;
+    return [
+      refuse('too_few_sizes', `${budget}: ${v.num_sizes} sizes, a parabola needs 3`, {
+        C: v.C,
+        num_sizes: v.num_sizes,
+      }),
+    ];
+  if (!v.interior) {
+    const x = v.parabola && bottom(v.parabola);
+    const N_bottom = x === null ? null : Math.exp(x);
     const where =
-      at === null ? 'its parabola opens downwards' : `its parabola's bottom is at N = ${Math.exp(at).toExponential(2)}`;
-    found.push(
-      refuse(
-        'no_interior_minimum',
-        `${budget}: no minimum inside N = ${v.N_range[0].toExponential(2)} to ${v.N_range[1].toExponential(2)} (${where}); add sizes on that side`,
-        { C: v.C, N_low: v.N_range[0], N_high: v.N_range[1], N_bottom: at === null ? null : Math.exp(at) },
-      ),
-    );
-    return found;
+      N_bottom === null ? 'its parabola opens downwards' : `the parabola's bottom is at N = ${exp(N_bottom)}`;
+    const message = `${budget}: no minimum inside N = ${exp(v.N_range[0])} to ${exp(v.N_range[1])} (${where})`;
+    const values = { C: v.C, N_low: v.N_range[0], N_high: v.N_range[1], N_bottom };
+    return [
+      v.refused
+        ? refuse('no_interior_minimum', `${message}; add sizes on that side`, values)
+        : warn('no_interior_minimum', `${message}; kept all the same`, values),
+    ];
   }
+  const found: Diagnostic[] = [];
   const sizes = [...new Set(v.points.map((i) => points[i]!.N))].sort((x, y) => x - y);
   if (v.num_sizes < FEW_SIZES)
     found.push(
@@ -213,7 +243,7 @@ function ofBudget(v: BudgetFit, points: readonly FitPoint[]): Diagnostic[] {
     );
   if (v.N_opt! < sizes[1]! || v.N_opt! > sizes.at(-2)!)
     found.push(
-      warn('minimum_near_edge', `${budget}: the minimum at N = ${v.N_opt!.toExponential(2)} lies beside the edge of the sizes`, {
+      warn('minimum_near_edge', `${budget}: the minimum at N = ${exp(v.N_opt!)} lies beside the edge of the sizes`, {
         C: v.C,
         N_opt: v.N_opt,
       }),

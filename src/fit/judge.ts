@@ -1,10 +1,11 @@
 /** @file What a parametric fit may not claim: its diagnostics.
  * Thresholds are the lab's own, each with its reason; the bootstrap sees none of these faults.
  */
-import { type Diagnostic, warn } from './diagnostic.ts';
+
 import type { LawFit } from './approach3.ts';
+import { type Diagnostic, warn } from './diagnostic.ts';
 import { MAD_TO_SD } from './lack-of-fit.ts';
-import type { Law } from './laws/law.ts';
+import type { Law, LawParams } from './laws/law.ts';
 import { type Problem, residuals } from './objective.ts';
 import { type FitPoint, numDistinct } from './point.ts';
 
@@ -27,84 +28,119 @@ export function judge(
   points: readonly FitPoint[],
 ): Diagnostic[] {
   return [
-    ...ofData(fit, law, points),
-    ...ofOptimum(fit, law, theta),
+    ...ofData(law, points),
+    ...judgeOptimum(law, theta, { ...fit, lowest_loss: fit.range.L[0] }),
+    ...ofStarts(fit),
     ...ofResiduals(fit, problem, theta, points),
     ...ofBootstrap(fit),
   ];
 }
 
-function ofData(fit: LawFit, law: Law, points: readonly FitPoint[]): Diagnostic[] {
+function ofData(law: Law, points: readonly FitPoint[]): Diagnostic[] {
   const found: Diagnostic[] = [];
   const wanted = 2 * law.params.length;
   if (points.length < wanted)
     found.push(
-      warn('too_few_points', `${points.length} points for ${law.params.length} constants; ${wanted} or more are advised`, {
-        num_points: points.length,
-        advised: wanted,
-      }),
+      warn(
+        'too_few_points',
+        `${points.length} points for ${law.params.length} constants; ${wanted} or more are advised`,
+        {
+          num_points: points.length,
+          advised: wanted,
+        },
+      ),
     );
-  for (const input of law.inputs) {
-    const distinct = numDistinct(points.map((p) => p[input]));
-    if (distinct < FEW)
-      found.push(
-        warn(
-          input === 'N' ? 'too_few_sizes' : 'too_few_horizons',
-          `only ${distinct} distinct ${input}; ${FEW} or more are advised for an exponent`,
-          { input, distinct, advised: FEW },
-        ),
-      );
-    const [low, high] = fit.range[input];
-    const decades = Math.log10(high / low);
-    if (decades < MIN_DECADES)
-      found.push(
-        warn('range_too_small', `${input} spans ${decades.toFixed(2)} decades; its exponent needs ${MIN_DECADES} or more`, {
-          input,
-          decades,
-          advised: MIN_DECADES,
-        }),
-      );
-  }
+  for (const input of law.inputs)
+    found.push(
+      ...judgeInput(
+        input,
+        points.map((p) => p[input]),
+      ),
+    );
   const groups = [...new Set(points.map((p) => p.group ?? ''))];
   if (groups.length > 1)
     found.push(warn('mixed_groups', `points of ${groups.length} groups are fitted as one law`, { groups }));
   const [x, y] = law.inputs;
   if (x && y) {
-    const r = correlation(points.map((p) => Math.log(p[x])), points.map((p) => Math.log(p[y])));
+    const r = correlation(
+      points.map((p) => Math.log(p[x])),
+      points.map((p) => Math.log(p[y])),
+    );
     if (Math.abs(r) > 0.97)
       found.push(
-        warn('collinear_design', `log ${x} and log ${y} correlate at ${r.toFixed(3)}: their two terms cannot be told apart`, {
-          correlation: r,
-        }),
+        warn(
+          'collinear_design',
+          `log ${x} and log ${y} correlate at ${r.toFixed(3)}: their two terms cannot be told apart`,
+          {
+            correlation: r,
+          },
+        ),
       );
   }
   return found;
 }
 
-function ofOptimum(fit: LawFit, law: Law, theta: Float64Array): Diagnostic[] {
+/** Whether an input takes enough values over a wide enough range for its exponent. */
+export function judgeInput(input: string, values: readonly number[]): Diagnostic[] {
   const found: Diagnostic[] = [];
+  const distinct = numDistinct(values);
+  if (distinct < FEW)
+    found.push(
+      warn(
+        input === 'D' ? 'too_few_horizons' : 'too_few_sizes',
+        `only ${distinct} distinct ${input}; ${FEW} or more are advised for an exponent`,
+        { input, distinct, advised: FEW },
+      ),
+    );
+  const decades = Math.log10(Math.max(...values) / Math.min(...values));
+  if (decades < MIN_DECADES)
+    found.push(
+      warn(
+        'range_too_small',
+        `${input} spans ${decades.toFixed(2)} decades; its exponent needs ${MIN_DECADES} or more`,
+        {
+          input,
+          decades,
+          advised: MIN_DECADES,
+        },
+      ),
+    );
+  return found;
+}
+
+function ofStarts(fit: LawFit): Diagnostic[] {
+  const { run, reached_best, next_best } = fit.starts;
+  if (reached_best >= 2 && reached_best >= run / 4) return [];
+  const message = `${reached_best} of ${run} starts reached the best optimum`;
+  return [warn('start_disagreement', message, { run, reached_best, next_best })];
+}
+
+/** What an optimum itself says: not converged, a term at zero, a constant beyond its plausible range. */
+export function judgeOptimum(
+  law: Law<string>,
+  theta: Float64Array,
+  fit: { params: LawParams; converged: boolean; relative_gradient: number; lowest_loss: number },
+): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  const { relative_gradient, lowest_loss } = fit;
   if (!fit.converged)
     found.push(
-      warn('not_converged', `the best descent stopped at a relative gradient of ${fit.relative_gradient.toExponential(1)}`, {
-        relative_gradient: fit.relative_gradient,
-      }),
-    );
-  const { run, reached_best, next_best } = fit.starts;
-  if (reached_best < 2 || reached_best < run / 4)
-    found.push(
-      warn('start_disagreement', `${reached_best} of ${run} starts reached the best optimum`, { run, reached_best, next_best }),
+      warn(
+        'not_converged',
+        `the best descent stopped at a relative gradient of ${relative_gradient.toExponential(1)}`,
+        {
+          relative_gradient,
+        },
+      ),
     );
   const { E } = fit.params;
-  if (E !== undefined && E < ZERO_SHARE * fit.range.L[0])
+  if (E !== undefined && E < ZERO_SHARE * lowest_loss)
     found.push(
-      warn('E_at_zero', 'the irreducible loss is fitted at zero: the data do not show a floor', {
-        E,
-        lowest_loss: fit.range.L[0],
-      }),
+      warn('E_at_zero', 'the irreducible loss is fitted at zero: the data do not show a floor', { E, lowest_loss }),
     );
   for (const k of law.optional_terms) {
     const coordinate = law.coordinates[k]!;
-    if (theta[k] === Number.NEGATIVE_INFINITY && !(coordinate === 'log_E'))
+    if (theta[k] === Number.NEGATIVE_INFINITY && coordinate !== 'log_E')
       found.push(
         warn('term_at_zero', `the term of ${coordinate} is fitted at zero: its exponent means nothing`, { coordinate }),
       );
@@ -113,12 +149,16 @@ function ofOptimum(fit: LawFit, law: Law, theta: Float64Array): Diagnostic[] {
     const value = fit.params[param]!;
     if (value <= low || value >= high)
       found.push(
-        warn('optimum_on_bound', `${param} = ${value.toPrecision(3)} lies outside its plausible range ${low} to ${high}`, {
-          param,
-          value,
-          low,
-          high,
-        }),
+        warn(
+          'optimum_on_bound',
+          `${param} = ${value.toPrecision(3)} lies outside its plausible range ${low} to ${high}`,
+          {
+            param,
+            value,
+            low,
+            high,
+          },
+        ),
       );
   }
   return found;
@@ -155,10 +195,14 @@ function ofBootstrap(fit: LawFit): Diagnostic[] {
   const { replicates, failed, num_clusters, cluster } = fit.bootstrap;
   if (num_clusters < FEW_CLUSTERS)
     found.push(
-      warn('too_few_clusters', `the bootstrap resamples ${num_clusters} ${cluster}; below ${FEW_CLUSTERS} its intervals are too short`, {
-        num_clusters,
-        advised: FEW_CLUSTERS,
-      }),
+      warn(
+        'too_few_clusters',
+        `the bootstrap resamples ${num_clusters} ${cluster}; below ${FEW_CLUSTERS} its intervals are too short`,
+        {
+          num_clusters,
+          advised: FEW_CLUSTERS,
+        },
+      ),
     );
   if (failed > 0.02 * replicates)
     found.push(

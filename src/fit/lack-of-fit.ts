@@ -59,7 +59,12 @@ function byReplicates(
   return result('replicates', between, within, df);
 }
 
-function byCurvature(problem: Problem, theta: Float64Array, r: Float64Array, free: readonly number[]): LackOfFit | null {
+function byCurvature(
+  problem: Problem,
+  theta: Float64Array,
+  r: Float64Array,
+  free: readonly number[],
+): LackOfFit | null {
   const extra = (u: Float64Array): number[] => [...u].flatMap((x, i) => [...u].slice(0, i + 1).map((y) => x * y));
   const num_extra = extra(problem.u[0]!).length;
   const width = free.length + num_extra + 1;
@@ -94,9 +99,7 @@ function incompleteBeta(x: number, a: number, b: number): number {
   if (x <= 0) return 0;
   if (x >= 1) return 1;
   if (x > (a + 1) / (a + b + 2)) return 1 - incompleteBeta(1 - x, b, a);
-  const front = Math.exp(
-    gammaln(a + b) - gammaln(a) - gammaln(b) + a * Math.log(x) + b * Math.log1p(-x),
-  );
+  const front = Math.exp(gammaln(a + b) - gammaln(a) - gammaln(b) + a * Math.log(x) + b * Math.log1p(-x));
   // Modified Lentz: numerators d_1, d_2 ... of the fraction 1/(1 + d_1/(1 + d_2/(1 + ...
   let [c, d] = [1, 1 / guarded(1 - ((a + b) * x) / (a + 1))];
   let fraction = d;

@@ -121,7 +121,13 @@ function lineSearch(
     const gradient = new Float64Array(x.length);
     const raw = f(point, gradient);
     const usable = Number.isFinite(raw) && gradient.every(Number.isFinite);
-    const trial = { t, x: point, gradient, value: usable ? raw : Infinity, slope: usable ? dot(gradient, direction) : 0 };
+    const trial = {
+      t,
+      x: point,
+      gradient,
+      value: usable ? raw : Infinity,
+      slope: usable ? dot(gradient, direction) : 0,
+    };
     if (trial.value < (best?.value ?? value)) best = trial;
     return trial;
   };

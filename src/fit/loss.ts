@@ -39,5 +39,5 @@ export function rho(r: number, delta: number): number {
 
 /** Derivative of `rho` by r: r clipped to [-delta, delta]. */
 export function psi(r: number, delta: number): number {
-  return r > delta ? delta : r < -delta ? -delta : r;
+  return Math.min(delta, Math.max(-delta, r));
 }

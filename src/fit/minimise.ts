@@ -5,8 +5,9 @@
  * Starts are variable projection's solutions and the paper's grid: all of it, or the part that a screening by
  * objective leaves.
  */
-import type { RobustLoss } from './loss.ts';
+
 import { lbfgs } from './lbfgs.ts';
+import type { RobustLoss } from './loss.ts';
 import { newton } from './newton.ts';
 import { evaluate, hessian, type Problem } from './objective.ts';
 import { variableProjection } from './separable.ts';
@@ -156,7 +157,8 @@ function onPresent(problem: Problem, loss: RobustLoss, start: Float64Array) {
     if (value <= rounding) return 0;
     const floor = NEGLIGIBLE * Math.max(...cancellation);
     let worst = 0;
-    for (let i = 0; i < free.length; i++) worst = Math.max(worst, Math.abs(g[i]!) / Math.max(cancellation[free[i]!]!, floor));
+    for (let i = 0; i < free.length; i++)
+      worst = Math.max(worst, Math.abs(g[i]!) / Math.max(cancellation[free[i]!]!, floor));
     return worst;
   };
   const below = (tolerance: number) => (x: Float64Array, value: number, g: Float64Array) => {

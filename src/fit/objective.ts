@@ -5,11 +5,13 @@
  */
 import type { Law } from './laws/law.ts';
 import { psi, type RobustLoss, rho } from './loss.ts';
-import type { FitPoint } from './point.ts';
+
+/** What the objective reads of a point: the law's inputs, the loss, the weight (1 where absent). */
+export type LawPoint<Input extends string> = { readonly [input in Input]: number } & { L: number; weight?: number };
 
 /** Points as columns: logs of the law's inputs less their centre, log losses, weights. */
 export interface Problem {
-  law: Law;
+  law: Law<string>;
   centre: Float64Array;
   u: readonly Float64Array[];
   log_loss: Float64Array;
@@ -17,7 +19,7 @@ export interface Problem {
 }
 
 /** Makes the columns; the centre is the weighted mean of the logs, so that amplitudes and exponents decouple. */
-export function makeProblem(law: Law, points: readonly FitPoint[]): Problem {
+export function makeProblem<Input extends string>(law: Law<Input>, points: readonly LawPoint<Input>[]): Problem {
   const weight = Float64Array.from(points, (p) => p.weight ?? 1);
   const total = weight.reduce((sum, w) => sum + w, 0);
   const centre = Float64Array.from(

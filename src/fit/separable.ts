@@ -73,7 +73,9 @@ function patternSearch(problem: Problem, separable: Separable, start: Projection
   for (let step = 0.15; step > 1e-5; ) {
     const from = best;
     for (const shift of neighbours(origin)) {
-      const exponents = from.exponents.map((x, i) => Math.min(RANGE[1], Math.max(RANGE[0], x * Math.exp(step * shift[i]!))));
+      const exponents = from.exponents.map((x, i) =>
+        Math.min(RANGE[1], Math.max(RANGE[0], x * Math.exp(step * shift[i]!))),
+      );
       const trial = project(problem, separable, exponents);
       if (trial.objective < best.objective) best = trial;
     }

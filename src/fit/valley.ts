@@ -38,6 +38,8 @@ export interface BudgetFit {
   N_opt: number | null;
   D_opt: number | null;
   L_opt: number | null;
+  /** Whether the parabola's bottom lies strictly inside the sizes. */
+  interior: boolean;
   /** Why it is refused; null where it is not. */
   refused: DiagnosticName | null;
 }
@@ -47,7 +49,7 @@ const MIN_SIZES = 3;
 
 /** The budgets of `points` in increasing order, with the positions of their points.
  * Without given budgets the densest value of C takes every point within the tolerance, then the next densest of
- * what is left, as long as three sizes are left for it.
+ * what is left, as long as it has three sizes and a third of the points of the first.
  * @throws LabError('usage') for bad budgets or tolerance.
  */
 export function groupByBudget(points: readonly FitPoint[], options: ValleyOptions): { C: number; members: number[] }[] {
@@ -74,11 +76,17 @@ export function groupByBudget(points: readonly FitPoint[], options: ValleyOption
     found.push({ C, members: densest });
     left = left.filter((i) => !densest.includes(i));
   }
-  return found.sort((x, y) => x.C - y.C);
+  const densest = found[0]?.members.length ?? 0;
+  return found.filter(({ members }) => members.length * 3 >= densest).sort((x, y) => x.C - y.C);
 }
 
 /** The valley of one budget. `points` are its own; `positions` say where they stand in the whole list. */
-export function fitValley(C: number, points: readonly FitPoint[], positions: number[], options: ValleyOptions): BudgetFit {
+export function fitValley(
+  C: number,
+  points: readonly FitPoint[],
+  positions: number[],
+  options: ValleyOptions,
+): BudgetFit {
   const sizes = points.map((p) => p.N);
   const num_sizes = numDistinct(sizes);
   const valley: BudgetFit = {
@@ -91,6 +99,7 @@ export function fitValley(C: number, points: readonly FitPoint[], positions: num
     N_opt: null,
     D_opt: null,
     L_opt: null,
+    interior: false,
     refused: 'too_few_sizes',
   };
   if (num_sizes < MIN_SIZES) return valley;
@@ -102,9 +111,10 @@ export function fitValley(C: number, points: readonly FitPoint[], positions: num
     valley.residual_sd = Math.sqrt(squares / free);
   }
   const x = bottom(parabola);
-  const interior = x !== null && Math.exp(x) > valley.N_range[0] && Math.exp(x) < valley.N_range[1];
-  valley.refused = interior ? null : 'no_interior_minimum';
-  if (x === null || (!interior && options.interior !== 'keep')) return valley;
+  valley.interior = x !== null && Math.exp(x) > valley.N_range[0] && Math.exp(x) < valley.N_range[1];
+  valley.refused = 'no_interior_minimum';
+  if (x === null || (!valley.interior && options.interior !== 'keep')) return valley;
+  valley.refused = null;
   valley.N_opt = Math.exp(x);
   valley.D_opt = C / (flopsPerND(points, x) * valley.N_opt);
   valley.L_opt = heightAt(parabola, x);

@@ -41,6 +41,7 @@ export function storageError(error: unknown, path: string, action: 'write' | 're
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (code === undefined || !STORAGE_CODES.has(code)) return error;
   const why = code === 'ENOSPC' || code === 'EDQUOT' ? 'no space is left on the device' : (error as Error).message;
-  const advice = action === 'write' ? 'free space or choose another folder with --out' : 'check the path and who owns it';
+  const advice =
+    action === 'write' ? 'free space or choose another folder with --out' : 'check the path and who owns it';
   return new LabError('storage', `cannot ${action} ${path}: ${why}; ${advice}`, { cause: error });
 }

@@ -23,7 +23,7 @@ export function formatCount(x: number | null | undefined, digits = 3): string {
   if (size < 1000) return String(Number.isInteger(x) && Math.abs(x) < 1000 ? x : rounded);
   const step = Math.floor(Math.log10(size) / 3 + 1e-12);
   const suffix = SUFFIXES[step];
-  if (suffix === undefined) return formatFlops(x, digits - 1);
+  if (suffix === undefined) return formatFlops(x, digits);
   return String(Number((rounded / 1000 ** step).toPrecision(digits))) + suffix;
 }
 
@@ -63,19 +63,8 @@ export function formatInterval(
   decimals = 2,
 ): string {
   const center = formatFixed(value, decimals);
-  if (!interval || isMissing(interval[0]) || isMissing(interval[1])) return center;
+  if (isMissing(value) || !interval || isMissing(interval[0]) || isMissing(interval[1])) return center;
   return `${center} [${formatFixed(interval[0], decimals)}, ${formatFixed(interval[1], decimals)}]`;
-}
-
-/** A value with its interval in `digits` significant digits: "482 [285, 744]", for constants of any size. */
-export function formatIntervalSignificant(
-  value: number | null | undefined,
-  interval: readonly [number, number] | null | undefined,
-  digits = 3,
-): string {
-  const center = formatNumber(value, digits);
-  if (!interval || isMissing(interval[0]) || isMissing(interval[1])) return center;
-  return `${center} [${formatNumber(interval[0], digits)}, ${formatNumber(interval[1], digits)}]`;
 }
 
 /** Seconds as a duration: 85 ms, 12.4 s, 3 min 20 s, 2 h 05 min, 3 d 4 h. */

@@ -7,7 +7,7 @@ import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:f
 import { basename, join } from 'node:path';
 import type { z } from 'zod';
 import { LabError, storageError } from '../lib/errors.ts';
-import { metricsPath, planPath, recordPath } from './paths.ts';
+import { metricsPath, namesIn, planPath, recordPath } from './paths.ts';
 import { type PlanFile, planFileSchema } from './plan-file.ts';
 import { type MetricRow, type RunRecord, runRecordSchema, SCHEMA_VERSION } from './record.ts';
 
@@ -66,16 +66,10 @@ export function readSweep(dir: string): Sweep {
   return { dir, plan, records, problems };
 }
 
-/** Folders under `runsFolder` that hold a sweep (a plan.json), by name; none where there is no such folder. */
+/** Names of the folders under `runsFolder` that hold a sweep (a plan.json), sorted; none where there is no such folder.
+ * Throws `storage`. */
 export function listSweeps(runsFolder: string): string[] {
-  let names: string[];
-  try {
-    names = readdirSync(runsFolder).sort();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw storageError(error, runsFolder, 'read');
-  }
-  return names.map((name) => join(runsFolder, name)).filter((dir) => readText(planPath(dir)) !== null);
+  return namesIn(runsFolder).filter((name) => readText(planPath(join(runsFolder, name))) !== null);
 }
 
 /** The rows of the run in `dir`, in order, read a block at a time; none where there is no metrics.jsonl. A last line

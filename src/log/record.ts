@@ -12,7 +12,7 @@ export const RUN_STATES = ['planned', 'running', 'finished', 'failed', 'diverged
 const nonneg = z.number().nonnegative();
 
 /** Parameters by group; `total` is the sum of the others. */
-export const numParamsSchema = z.looseObject({
+const numParamsSchema = z.looseObject({
   total: nonneg,
   token_embedding: nonneg,
   position_embedding: nonneg,
@@ -31,7 +31,7 @@ export const numParamsSchema = z.looseObject({
 });
 
 /** Training FLOPs of the whole run by each counting. */
-export const flopsSchema = z.looseObject({
+const flopsSchema = z.looseObject({
   six_n_total: nonneg,
   six_n_non_embedding: nonneg,
   /** Every matrix product, forward and backward, attention as the causal half, head included. */
@@ -39,7 +39,7 @@ export const flopsSchema = z.looseObject({
 });
 
 /** One evaluation: nats a token on the fixed validation windows. */
-export const evalPointSchema = z.looseObject({
+const evalPointSchema = z.looseObject({
   step: nonneg,
   tokens: nonneg,
   val_loss: z.number().nullable(),

@@ -9,7 +9,7 @@ import { RUN_STATES, type RunRecord, type RunStatus, SCHEMA_VERSION } from './re
 
 type Counts = Record<RunStatus, number>;
 
-export interface GroupStatus {
+interface GroupStatus {
   group: string;
   num_runs: number;
   counts: Counts;

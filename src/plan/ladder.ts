@@ -1,6 +1,7 @@
-/** @file The ladder of model shapes: from a config to one shape, and from a target parameter count to the nearest shape.
- * Depth and head size stay fixed while the width grows, because a depth that jumps between sizes bends the curves of loss
- * against N (measured: one-layer models do not lie on the curve of two-layer ones). So N is not free: a target gets the nearest width.
+/** @file The ladder of model shapes: from a config to one shape, and from a target parameter count to the nearest
+ * shape. Depth and head size stay fixed while the width grows, because a depth that jumps between sizes bends the curves
+ * of loss against N (measured: one-layer models do not lie on the curve of two-layer ones). So N is not free: a target
+ * gets the nearest width.
  */
 import type { ModelConfig, ModelSpec } from '../config/config.ts';
 import { LabError } from '../lib/errors.ts';
@@ -30,7 +31,7 @@ export function chooseHeads(d_model: number, d_head: number): number {
   return best;
 }
 
-/** The shape of a model block at one width. `d_ff` is 4 x d_model unless given; `n_head` comes from `d_head` unless given. */
+/** The shape of a model block at one width. Unless given, `d_ff` is 4 x d_model and `n_head` comes from `d_head`. */
 export function modelSpec(model: ModelConfig, d_model: number, vocab_size: number): ModelSpec {
   const { n_layer, n_ctx, tie_embeddings, bias, init_std, embedding_init_std } = model;
   const n_head = model.n_head ?? chooseHeads(d_model, model.d_head);

@@ -53,7 +53,7 @@ export interface PlannedRun {
 }
 
 /** A cell some or all of whose seeds become no run, and why. */
-export interface DroppedCell {
+interface DroppedCell {
   group: string;
   cell: string;
   reason: string;

@@ -3,7 +3,7 @@ import { canonicalJson, type ModelConfig, type RunSpec, type SweepConfig, type T
 import { formatCount } from '../lib/format.ts';
 import type { PlannedRun } from './plan.ts';
 
-/** Whether all values of an exclude entry are the run's. Shape values compare after resolving (n_head, d_ff, d_model). */
+/** Whether all values of an exclude entry are the run's. Shape values (n_head, d_ff, d_model) compare resolved. */
 export function matches(
   entry: Record<string, unknown>,
   spec: RunSpec,

@@ -48,7 +48,8 @@ export function formatPlan(plan: Plan, finished: ReadonlySet<string> = new Set()
     '',
     `Study ${plan.name}: ${countOf(totals.num_runs, 'run')}${numFinished > 0 ? `, ${numFinished} finished` : ''}, ` +
       `${formatCount(totals.num_tokens)} tokens`,
-    `FLOPs: 6ND ${formatFlops(flops.six_n_total, 3)}, 6ND non-embedding ${formatFlops(flops.six_n_non_embedding, 3)}, ` +
+    `FLOPs: 6ND ${formatFlops(flops.six_n_total, 3)}, ` +
+      `6ND non-embedding ${formatFlops(flops.six_n_non_embedding, 3)}, ` +
       `exact ${formatFlops(flops.exact, 3)}`,
     `Memory of the largest run: ${formatCount(totals.memory_bytes)}B; time of one worker: ${totalTime(plan)}`,
   );

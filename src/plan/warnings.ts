@@ -1,5 +1,5 @@
-/** @file What a user should know of a plan before spending: budgets with too few sizes, runs planned in two groups, tokens
- * that repeat. Nothing here stops a plan.
+/** @file What a user should know of a plan before spending: budgets with too few sizes, runs planned in two groups,
+ * tokens that repeat. Nothing here stops a plan.
  */
 import { formatFlops } from '../lib/format.ts';
 import type { PlannedRun } from './plan.ts';

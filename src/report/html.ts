@@ -66,8 +66,11 @@ export interface ReportInput {
 export function renderReport(input: ReportInput): string {
   const runs = input.groups.flatMap((g) => g.runs);
   let number = 0;
-  const sections = input.groups.map((group) => renderGroup(group, () => ++number));
-  const contents = input.groups.map((g) => `<li><a href="#${escapeMarkup(g.name)}">${escapeMarkup(g.title)}</a></li>`);
+  const isOnly = input.groups.length === 1;
+  const sections = input.groups.map((group) => renderGroup(group, isOnly, () => ++number));
+  const contents = input.groups.map(
+    (g) => `<li><a href="#group-${escapeMarkup(g.name)}">${escapeMarkup(g.title)}</a></li>`,
+  );
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -93,16 +96,16 @@ ${renderReproduction(input, runs)}
 `;
 }
 
-function renderGroup(group: ReportGroup, nextNumber: () => number): string {
+function renderGroup(group: ReportGroup, isOnly: boolean, nextNumber: () => number): string {
   const { name, title, description, figures, exponents, laws, runs } = group;
   const wide = (table: Table): string =>
     `<div class="scroll wide" role="region" tabindex="0" aria-label="${escapeMarkup(table.caption)}">${tableToHtml(table)}</div>`;
   const narrow = (table: Table): string => wide(table).replace('scroll wide', 'scroll');
   return [
-    `<section id="${escapeMarkup(name)}">`,
+    `<section id="group-${escapeMarkup(name)}">`,
     `<h2>${escapeMarkup(title)}</h2>`,
     description ? `<p class="lines">${escapeMarkup(description)}</p>` : '',
-    `<p class="meta">${escapeMarkup(totals(runs))}</p>`,
+    isOnly ? '' : `<p class="meta">${escapeMarkup(totals(runs))}</p>`,
     renderWarnings(group.warnings),
     renderHeadlines(group.headlines),
     exponents.length > 0 ? `<h3>Exponents</h3>\n${narrow(exponentTable(exponents))}` : '',

@@ -50,7 +50,7 @@ caption { text-align: left; padding: .5rem .7rem; color: var(--soft); }
 th, td { padding: .32rem .7rem; text-align: left; white-space: nowrap; vertical-align: top; }
 th.num, td.num { text-align: right; }
 thead th { border-bottom: 1px solid var(--line); font-weight: 600; }
-tbody tr + tr td { border-top: 1px solid color-mix(in srgb, var(--line) 55%, transparent); }
+tbody tr + tr > * { border-top: 1px solid color-mix(in srgb, var(--line) 55%, transparent); }
 tr.marked td { color: var(--bad); }
 .wide { width: min(76rem, 100vw - 2.5rem); margin-left: 50%; transform: translateX(-50%); }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .8rem 1rem; overflow-x: auto;

@@ -2,9 +2,8 @@
  * Flow: study (fits, claims) -> records -> figures as SVG text -> this door writes report.html and, for each figure, an
  * .svg and a .png beside it. Figures and tables are pure; only `writeReport` touches the file system.
  */
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { storageError } from '../lib/errors.ts';
+import { writeFileAtomic } from '../log/log.ts';
 import { type ReportInput, renderReport } from './html.ts';
 import { renderPng } from './png.ts';
 
@@ -42,34 +41,16 @@ export async function writeReport(dir: string, input: ReportInput): Promise<{ ht
     seen.add(name);
   }
   const html = join(dir, 'report.html');
-  const files: string[] = [];
-  try {
-    await mkdir(dir, { recursive: true });
-  } catch (error) {
-    throw storageError(error, dir);
-  }
+  const files = [html];
+  const write = (name: string, content: string | Uint8Array): void => {
+    const path = join(dir, name);
+    writeFileAtomic(path, content, { durable: false });
+    if (path !== html) files.push(path);
+  };
   for (const { name, svg } of figures) {
-    for (const [extension, content] of [
-      ['svg', svg],
-      ['png', renderPng(svg)],
-    ] as const) {
-      const path = join(dir, `${name}.${extension}`);
-      await writeWhole(path, content);
-      files.push(path);
-    }
+    write(`${name}.svg`, svg);
+    write(`${name}.png`, renderPng(svg));
   }
-  await writeWhole(html, renderReport(input));
-  return { html, files: [html, ...files] };
-}
-
-/** Writes beside the target and renames, so that a reader never sees half a file. */
-async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    await writeFile(temporary, content);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw storageError(error, path);
-  }
+  write('report.html', renderReport(input));
+  return { html, files };
 }

@@ -84,6 +84,14 @@ export function textWidth(text: RichText, size: number = FONT_SIZE.label): numbe
   return (width * size) / 1000;
 }
 
+/** `text` cut to at most `width` pixels, with an ellipsis where it was cut. */
+export function shorten(text: string, width: number, size: number = FONT_SIZE.label): string {
+  if (textWidth(text, size) <= width) return text;
+  const letters = [...text];
+  while (letters.length > 0 && textWidth(`${letters.join('')}…`, size) > width) letters.pop();
+  return `${letters.join('')}…`;
+}
+
 export interface TextOptions {
   x: number;
   /** The middle of the capitals, or the baseline where `baseline` is set. */

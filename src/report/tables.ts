@@ -64,25 +64,21 @@ export function runTable(runs: readonly RunRecord[], show: 'all' | 'main' = 'all
     { title: 'run', align: 'left', cell: (r) => r.run_id.slice(0, 10) },
     { title: 'status', align: 'left', cell: (r) => r.status },
     { title: 'budget', align: 'right', cell: (r) => formatFlops(r.budget_flops, 3) },
-    { title: 'n_layer', align: 'right', cell: (r) => String(r.model.n_layer) },
     { title: 'd_model', align: 'right', cell: (r) => String(r.model.d_model) },
     { title: 'N total', align: 'right', cell: (r) => formatCount(r.num_params.total) },
-    { title: 'N non_emb.', align: 'right', cell: (r) => formatCount(r.num_params.non_embedding) },
     { title: 'D', align: 'right', cell: (r) => formatCount(r.num_tokens) },
-    { title: 'epochs', align: 'right', cell: (r) => formatNumber(r.epochs, 2) },
-    { title: 'FLOPs 6ND', align: 'right', cell: (r) => formatFlops(r.flops.six_n_total, 3) },
-    { title: 'FLOPs exact', align: 'right', cell: (r) => formatFlops(r.flops.exact, 3) },
+    { title: 'val_loss', align: 'right', cell: (r) => formatFixed(r.val_loss, 4) },
+    { title: 'above entropy', align: 'right', cell: aboveEntropy },
+    { title: 'val_bpb', align: 'right', cell: (r) => formatFixed(r.val_bpb, 4) },
+    { title: 'seed', align: 'right', cell: seedOf },
     { title: 'learning_rate', align: 'right', cell: (r) => formatNumber(r.optimizer.learning_rate, 3) },
     { title: 'batch_size', align: 'right', cell: (r) => String(r.batch_size) },
-    {
-      title: 'steps',
-      align: 'right',
-      cell: (r) => (r.step === r.num_steps ? String(r.step) : `${r.step}/${r.num_steps}`),
-    },
-    { title: 'seed', align: 'right', cell: seedOf },
-    { title: 'val_loss', align: 'right', cell: (r) => formatFixed(r.val_loss, 4) },
-    { title: 'val_bpb', align: 'right', cell: (r) => formatFixed(r.val_bpb, 4) },
-    { title: 'above entropy', align: 'right', cell: aboveEntropy },
+    { title: 'steps', align: 'right', cell: stepsOf },
+    { title: 'epochs', align: 'right', cell: (r) => formatNumber(r.epochs, 2) },
+    { title: 'n_layer', align: 'right', cell: (r) => String(r.model.n_layer) },
+    { title: 'N non_embedding', align: 'right', cell: (r) => formatCount(r.num_params.non_embedding) },
+    { title: 'FLOPs 6ND', align: 'right', cell: (r) => formatFlops(r.flops.six_n_total, 3) },
+    { title: 'FLOPs exact', align: 'right', cell: (r) => formatFlops(r.flops.exact, 3) },
     { title: 'tokens/s', align: 'right', cell: (r) => formatCount(r.tokens_per_second) },
     { title: 'time', align: 'right', cell: (r) => (r.train_seconds > 0 ? formatDuration(r.train_seconds) : MISSING) },
     { title: 'backend', align: 'left', cell: (r) => r.backend || MISSING },
@@ -99,35 +95,31 @@ export function runTable(runs: readonly RunRecord[], show: 'all' | 'main' = 'all
 const seedOf = (r: RunRecord): string =>
   r.init_seed === r.data_seed ? String(r.init_seed) : `${r.init_seed}/${r.data_seed}`;
 
+const stepsOf = (r: RunRecord): string => (r.step === r.num_steps ? String(r.step) : `${r.step}/${r.num_steps}`);
+
 /** Loss above the true loss of the tokens scored, where the language's entropy is known. */
 function aboveEntropy(r: RunRecord): string {
   const floor = r.true_val_loss ?? r.entropy_nats;
   return r.val_loss === null || floor === null ? MISSING : formatFixed(r.val_loss - floor, 4);
 }
 
-/** The fitted laws, one line a parameter with its 90% interval. */
+/** The fitted laws, one line a parameter with its 90% interval, the objective last. */
 export function lawTable(laws: readonly LawRow[]): Table {
-  const rows = laws.flatMap((law) =>
-    Object.entries(law.params).map(([name, { value, interval }], i) => {
-      const left = law.num_left_out > 0 ? ` (${law.num_left_out} left out)` : '';
-      const objective = law.has_converged
-        ? formatNumber(law.objective)
-        : `${formatNumber(law.objective)} not converged`;
-      return {
-        cells: [
-          ...(i === 0 ? [law.law, law.counting, `${law.num_points}${left}`, objective] : ['', '', '', '']),
-          name,
-          formatNumber(value),
-          interval === null ? MISSING : `[${formatNumber(interval[0], 3)}, ${formatNumber(interval[1], 3)}]`,
-        ],
-        isMarked: i === 0 && !law.has_converged,
-      };
-    }),
-  );
-  const titles = ['law', 'counting', 'points', 'objective', 'parameter', 'value', '90% interval'];
-  const columns = titles.map(
-    (title, i): Column => ({ title, align: i === 2 || i === 3 || i === 5 ? 'right' : 'left' }),
-  );
+  const rows = laws.flatMap(({ law, counting, params, objective, num_points, num_left_out, has_converged }) => {
+    const points = `${num_points}${num_left_out > 0 ? ` (${num_left_out} left out)` : ''}`;
+    const lines = Object.entries(params).map(([name, { value, interval }]) => [
+      name,
+      formatNumber(value),
+      interval === null ? MISSING : `[${formatNumber(interval[0], 3)}, ${formatNumber(interval[1], 3)}]`,
+    ]);
+    lines.push(['objective', formatNumber(objective), has_converged ? MISSING : 'not converged']);
+    return lines.map((line, i) => ({
+      cells: [...(i === 0 ? [law, counting, points] : ['', '', '']), ...line],
+      isMarked: i === lines.length - 1 && !has_converged,
+    }));
+  });
+  const titles = ['law', 'counting', 'points', 'parameter', 'value', '90% interval'];
+  const columns = titles.map((title, i): Column => ({ title, align: i === 2 || i === 4 ? 'right' : 'left' }));
   return compact({ caption: 'Fitted laws', columns, rows });
 }
 

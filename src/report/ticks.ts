@@ -4,7 +4,7 @@
  * minor ticks show the multiples 2..9 in between. Plot's own log axes label in the SI form (10k) and crowd.
  */
 import { formatFixed } from '../lib/format.ts';
-import { powerOfTen, type RichText, textWidth } from './rich-text.ts';
+import { join, powerOfTen, type RichText, textWidth } from './rich-text.ts';
 import { FONT_SIZE } from './theme.ts';
 
 export interface Tick {
@@ -59,7 +59,7 @@ function logTicks(options: TickOptions): Ticks {
   const spaced = (every: number): number[] => powers.filter((k) => k % every === 0).map((k) => 10 ** k);
   const candidates = [
     ...(powers.length >= 3 ? [] : (format === 'power' ? POWER_SETS : PLAIN_SETS).map(multiples)),
-    ...[1, 2, 3, 4, 6].map(spaced),
+    ...[1, 2, 3, 4, 6, 10, 20, 50, 100].map(spaced),
   ];
   const minor = multiples([1, 2, 3, 4, 5, 6, 7, 8, 9]);
   const label = (values: number[]): Tick[] =>
@@ -77,8 +77,10 @@ function logTicks(options: TickOptions): Ticks {
 }
 
 function powerLabel(value: number): RichText {
+  if (value === 0) return '0';
+  if (value < 0) return join('−', powerLabel(-value));
   const exponent = Math.floor(Math.log10(value) + INSIDE);
-  return powerOfTen(exponent, String(Number((value / 10 ** exponent).toPrecision(3))));
+  return powerOfTen(exponent, String(Number((value / 10 ** exponent).toPrecision(10))));
 }
 
 /** Round values 1, 2 or 5 times a power of ten apart, as many as fit, at most 8. */
@@ -105,19 +107,24 @@ function linearTicks(options: TickOptions): Tick[] {
   return [];
 }
 
-/** Labels with as many decimals as the most demanding value needs, the same for all but on a log axis. */
+/** Labels with as many decimals as the most demanding value needs, the same for all but on a log axis; very small and
+ * very large values as powers. */
 function plainLabels(values: number[], format: TickOptions['format'], isLog: boolean): Tick[] {
   const factor = format === 'percent' ? 100 : 1;
-  const decimals = Math.max(0, ...values.map((v) => decimalsOf(v * factor)));
-  return values.map((value) => {
-    const scaled = value * factor;
-    const text = formatFixed(scaled, isLog ? decimalsOf(scaled) : decimals).replace('-', '−');
-    return { value, label: format === 'percent' && scaled > 0 ? `+${text}` : text };
+  const scaled = values.map((v) => v * factor);
+  const largest = Math.max(...scaled.map(Math.abs));
+  if (largest < 1e-3 || largest >= 1e6) return values.map((value, i) => ({ value, label: powerLabel(scaled[i]!) }));
+  const decimals = Math.max(0, ...scaled.map(decimalsOf));
+  return values.map((value, i) => {
+    const text = formatFixed(scaled[i]!, isLog ? decimalsOf(scaled[i]!) : decimals).replace('-', '−');
+    return { value, label: format === 'percent' && scaled[i]! > 0 ? `+${text}` : text };
   });
 }
 
+/** Decimals of a value rounded to ten digits. */
 function decimalsOf(value: number): number {
-  return (String(Number(value.toPrecision(10))).split('.')[1] ?? '').length;
+  const digits = value === 0 ? 0 : Math.max(0, 9 - Math.floor(Math.log10(Math.abs(value))));
+  return value.toFixed(Math.min(digits, 20)).replace(/0+$/, '').split('.')[1]?.length ?? 0;
 }
 
 /** Whether neighbouring labels keep a clear distance. */
@@ -141,9 +148,15 @@ function integers(lo: number, hi: number): number[] {
   return out;
 }
 
+/** Whether an axis can show the value: finite, and not so large that scales and labels lose their meaning. */
+export const isPlottable = (v: number | null): v is number => v !== null && Math.abs(v) <= 1e30;
+
+/** Whether a log axis can show the value. */
+export const isPositive = (v: number | null): v is number => v !== null && v >= 1e-30 && v <= 1e30;
+
 /** The range of the positive values widened by `share` of its logarithm on both sides; null where there is none. */
 export function logDomain(values: Iterable<number>, share = 0.05, least = 1.5): [number, number] | null {
-  const range = extent([...values].filter((v) => v > 0));
+  const range = extent([...values].filter(isPositive));
   if (range === null) return null;
   const [lo, hi] = range.map(Math.log) as [number, number];
   const pad = Math.max(share * (hi - lo), (Math.log(least) - (hi - lo)) / 2);
@@ -160,12 +173,12 @@ export function linearDomain(values: Iterable<number>, share = 0.06, least = 0):
   return [lo - pad, hi + pad];
 }
 
-/** Smallest and largest finite value; null where there is none. */
+/** Smallest and largest value that can be shown; null where there is none. */
 export function extent(values: Iterable<number>): [number, number] | null {
   let lo = Number.POSITIVE_INFINITY;
   let hi = Number.NEGATIVE_INFINITY;
   for (const v of values) {
-    if (!Number.isFinite(v)) continue;
+    if (!isPlottable(v)) continue;
     lo = Math.min(lo, v);
     hi = Math.max(hi, v);
   }

@@ -1,18 +1,16 @@
-/** @file Writes the end of a run whose trainer could not: its worker crashed, hung or was killed.
+/** @file The record of a run that ended without its trainer: its worker crashed, hung or was killed.
  * Where the trainer got as far as run.json only status and reason change, so that what it logged stays. Where it did
  * not, the record is made from the plan: identity and counts, no results.
  */
-import { captureEnvironment, readRecord, recordPath, writeJsonAtomic } from '../log/log.ts';
+import { captureEnvironment, readRecord } from '../log/log.ts';
 import { type RunRecord, type RunStatus, SCHEMA_VERSION } from '../log/record.ts';
 import type { PlannedRun } from '../plan/plan.ts';
 
-/** Sets `status` and `error` in the run.json of `run` under `run_dir` and returns the record. Throws `storage`. */
-export function endRecord(run: PlannedRun, run_dir: string, status: RunStatus, error: string): RunRecord {
+/** What run.json of `run` under `run_dir` should say now that it ended as `status` because of `error`. Throws `storage`
+ * where the run.json that is there is damaged. */
+export function endedRecord(run: PlannedRun, run_dir: string, status: RunStatus, error: string): RunRecord {
   const updated_at = new Date().toISOString();
-  const found = readRecord(run_dir) ?? plannedRecord(run, updated_at);
-  const record: RunRecord = { ...found, status, error, updated_at };
-  writeJsonAtomic(recordPath(run_dir), record);
-  return record;
+  return { ...(readRecord(run_dir) ?? plannedRecord(run, updated_at)), status, error, updated_at };
 }
 
 /** The record of a run that never took a step. */

@@ -4,9 +4,10 @@
  * messages and sleeps in between. Where workers live is the executor's business.
  */
 import { LabError } from '../lib/errors.ts';
-import type { RunRecord } from '../log/record.ts';
+import { recordPath, writeJsonAtomic } from '../log/log.ts';
+import type { RunRecord, RunStatus } from '../log/record.ts';
 import type { PlannedRun } from '../plan/plan.ts';
-import { endRecord } from './end-record.ts';
+import { endedRecord } from './end-record.ts';
 import { describeExit, type Executor, type WorkerExit, type WorkerLink } from './executor.ts';
 import type { ErrorReport, FromWorker, StopReason } from './messages.ts';
 import type { SweepEvent } from './progress/events.ts';
@@ -239,8 +240,7 @@ export class Supervisor {
     slot.job = null;
     const { run_id } = job.run;
     if (this.#stopReason !== null) {
-      const record = endRecord(job.run, job.run_dir, this.#stopReason, `killed while stopping: ${reason}`);
-      this.records.set(run_id, record);
+      const record = this.#endRecord(job, this.#stopReason, `killed while stopping: ${reason}`);
       const seconds = secondsSince(slot.job_started_ms);
       const { status, val_loss } = record;
       this.#options.onEvent({ event: 'run_ended', run_id, worker: slot.index, status, val_loss, seconds });
@@ -261,8 +261,14 @@ export class Supervisor {
     const { run_id } = job.run;
     const seconds = secondsSince(slot.job_started_ms);
     this.#options.onEvent({ event: 'run_failed', run_id, worker: slot.index, seconds, ...failure });
-    const record = endRecord(job.run, job.run_dir, 'failed', failure.stack ?? failure.message);
-    this.records.set(run_id, record);
+    return this.#endRecord(job, 'failed', failure.stack ?? failure.message);
+  }
+
+  /** Settles run.json; kept here first, so that a full disk does not hide the failure from the result. */
+  #endRecord({ run, run_dir }: Job, status: RunStatus, error: string): RunRecord {
+    const record = endedRecord(run, run_dir, status, error);
+    this.records.set(run.run_id, record);
+    writeJsonAtomic(recordPath(run_dir), record);
     return record;
   }
 

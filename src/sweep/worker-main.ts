@@ -1,7 +1,8 @@
 /** @file A worker: a child process that trains the runs it is given, one at a time.
  * It starts its backend once (importing tfjs costs a second), then serves messages.ts. An error in a run is reported
  * and the worker takes the next one; it leaves when told to stop, checkpointing first, or when its supervisor is gone.
- * The terminal's Ctrl-C is not for it; SIGTERM is: it checkpoints, reports `preempted` and leaves.
+ * The terminal's Ctrl-C is not for it; SIGTERM and SIGUSR1, which batch systems send to every process, are: it
+ * checkpoints, reports `preempted` and leaves.
  */
 import type { BackendInfo } from '../backend/backend.ts';
 import { LabError } from '../lib/errors.ts';
@@ -29,6 +30,7 @@ process.on('message', (message: ToWorker) => void receive(message));
 process.on('disconnect', () => stop('preempted'));
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => stop('preempted'));
+if (process.platform !== 'win32') process.on('SIGUSR1', () => stop('preempted'));
 // The reader of these pipes may be gone; what a library prints must not end the run that is being checkpointed.
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
@@ -99,7 +101,9 @@ function send(message: FromWorker): void {
   process.send?.(message, () => numUnsent--);
 }
 
+/** A LabError says all in its message; of a bug the stack is what helps. */
 function report(error: unknown): ErrorReport {
-  if (!(error instanceof Error)) return { exit: null, message: String(error), stack: null };
-  return { exit: error instanceof LabError ? error.exit : null, message: error.message, stack: error.stack ?? null };
+  if (error instanceof LabError) return { exit: error.exit, message: error.message, stack: null };
+  if (error instanceof Error) return { exit: null, message: error.message, stack: error.stack ?? null };
+  return { exit: null, message: String(error), stack: null };
 }

@@ -7,7 +7,7 @@ import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const { endRecord } = await import(new URL('../../dist/sweep/end-record.js', import.meta.url).href);
+const { endedRecord } = await import(new URL('../../dist/sweep/end-record.js', import.meta.url).href);
 const { recordPath, writeJsonAtomic } = await import(new URL('../../dist/log/log.js', import.meta.url).href);
 
 let start;
@@ -81,7 +81,7 @@ async function takeSteps(run, run_dir) {
 }
 
 function write(run, run_dir, changes) {
-  const record = { ...endRecord(run, run_dir, 'running', ''), error: null, ...changes };
+  const record = { ...endedRecord(run, run_dir, 'running', ''), error: null, ...changes };
   writeJsonAtomic(recordPath(run_dir), record);
   return record;
 }

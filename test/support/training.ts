@@ -65,7 +65,12 @@ export function planOf(spec: RunSpec): RunPlan {
 }
 
 /** A job in `folder/run`; nothing stops it and nobody listens, unless overridden. */
-export function jobIn(folder: string, spec: RunSpec, backend: BackendInfo, overrides: Partial<TrainJob> = {}): TrainJob {
+export function jobIn(
+  folder: string,
+  spec: RunSpec,
+  backend: BackendInfo,
+  overrides: Partial<TrainJob> = {},
+): TrainJob {
   return {
     run: planOf(spec),
     run_dir: path.join(folder, 'run'),

@@ -2,11 +2,18 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { planPath } from '../../src/log/log.ts';
-import type { RunStatus } from '../../src/log/record.ts';
-import { endRecord } from '../../src/sweep/end-record.ts';
+import { planPath, recordPath, writeJsonAtomic } from '../../src/log/log.ts';
+import type { RunRecord, RunStatus } from '../../src/log/record.ts';
+import { endedRecord } from '../../src/sweep/end-record.ts';
 import { describeWork, findRuns, longestFirst, needsWork, writePlan } from '../../src/sweep/folder.ts';
-import { tinyPlan, tinyRun } from '../support/sweep-plan.ts';
+import { type TinyRun, tinyPlan, tinyRun } from '../support/sweep-plan.ts';
+
+/** Leaves a run.json of `run` in its folder under `folder`. */
+function leaveRecord(folder: string, run: TinyRun, changes: Partial<RunRecord>): void {
+  const run_dir = join(folder, run.run_id);
+  const record = { ...endedRecord(tinyRun(run), run_dir, 'failed', 'why'), ...changes };
+  writeJsonAtomic(recordPath(run_dir), record);
+}
 
 const newFolder = () => mkdtempSync(join(tmpdir(), 'sweep-folder-'));
 
@@ -14,7 +21,7 @@ describe('findRuns', () => {
   it('finds what an earlier sweep left, and what is still to do', () => {
     const folder = newFolder();
     const statuses: RunStatus[] = ['finished', 'diverged', 'failed', 'running', 'preempted', 'cancelled'];
-    for (const status of statuses) endRecord(tinyRun({ run_id: status }), join(folder, status), status, 'why');
+    for (const status of statuses) leaveRecord(folder, { run_id: status }, { status });
     const found = findRuns(tinyPlan([...statuses, 'new']), folder);
     const todo = found.filter(needsWork).map((run) => run.run.run_id);
     expect(todo).toEqual(['failed', 'running', 'preempted', 'cancelled', 'new']);
@@ -24,7 +31,7 @@ describe('findRuns', () => {
   it('refuses a plan that names a run twice, or a folder of another run', () => {
     const folder = newFolder();
     expect(() => findRuns(tinyPlan(['a', 'a']), folder)).toThrow('run_id a occurs twice');
-    endRecord(tinyRun({ run_id: 'a', config_hash: 'old' }), join(folder, 'a'), 'failed', 'why');
+    leaveRecord(folder, { run_id: 'a', config_hash: 'old' }, {});
     expect(() => findRuns(tinyPlan(['a']), folder)).toThrow("its config_hash is old, the plan's hash-of-a");
   });
 });
@@ -44,10 +51,7 @@ describe('longestFirst', () => {
   it('counts only what is left of a run', () => {
     const folder = newFolder();
     const long = { run_id: 'long', flops: 10, num_steps: 10 };
-    endRecord(tinyRun(long), join(folder, 'long'), 'cancelled', '');
-    const path = join(folder, 'long', 'run.json');
-    const record = { ...findRuns(tinyPlan([long]), folder)[0]?.record, step: 9 };
-    writeFileSync(path, JSON.stringify(record));
+    leaveRecord(folder, long, { status: 'cancelled', step: 9 });
     expect(order([long, { run_id: 'short', flops: 5, num_steps: 10 }], folder)).toEqual(['short', 'long']);
   });
 });

@@ -1,7 +1,6 @@
 /** @file One run end to end: its record, its log, resuming bit for bit, divergence, damage, and memory. */
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { BackendInfo } from '../../src/backend/backend.ts';
 import { listCheckpoints, readMetrics, readRecord } from '../../src/log/log.ts';
@@ -28,7 +27,7 @@ const stopAfter = (step: number) => {
   return () => (++calls >= step ? ('cancelled' as const) : null);
 };
 /** Size of the wasm backend's memory: packed copies of operands that were never freed would make it grow. */
-const wasmHeapBytes = () => (tf.backend() as unknown as BackendWasm).wasm.HEAPU8.length;
+const wasmHeapBytes = () => (tf.backend() as unknown as { wasm: { HEAPU8: Uint8Array } }).wasm.HEAPU8.length;
 /** Rows without what the clock decides. */
 const rowsOf = (dir: string) => [...readMetrics(dir)].map(({ tokens_per_second, ...row }) => row);
 

@@ -10,13 +10,7 @@ const EXPONENTS = [0.03, 0.06, 0.1, 0.15, 0.2, 0.26, 0.33, 0.4, 0.5, 0.65, 0.85,
 
 function fromParams(params: LawParams, centre: Float64Array): Float64Array {
   const { E, A, B, alpha, beta } = params as Record<'E' | 'A' | 'B' | 'alpha' | 'beta', number>;
-  return Float64Array.of(
-    Math.log(E),
-    Math.log(A) - alpha * centre[0]!,
-    Math.log(B) - beta * centre[1]!,
-    alpha,
-    beta,
-  );
+  return Float64Array.of(Math.log(E), Math.log(A) - alpha * centre[0]!, Math.log(B) - beta * centre[1]!, alpha, beta);
 }
 
 /** Hoffmann's grid: alpha, beta in {0,.5,1,1.5,2}, log E in {-1,..,1}, log A and log B in {0,5,..,25}. */

@@ -7,8 +7,8 @@
 /** The constants of a law by the paper's names. */
 export type LawParams = Record<string, number>;
 
-/** Columns of a point that a law may read. */
-export type LawInput = 'N' | 'D' | 'C';
+/** Columns of a run that a law may read. */
+export type RunInput = 'N' | 'D' | 'C';
 
 /** The constants that are linear once the exponents are held: what variable projection solves exactly. */
 export interface Separable {
@@ -30,13 +30,14 @@ export interface Plausible {
   high: number;
 }
 
-export interface Law {
+/** A law that reads the columns `Input` of a point: those of a run, or the one variable `x` of a curve. */
+export interface Law<Input extends string = RunInput> {
   name: string;
   /** One line for tables and `listLaws`. */
   title: string;
   formula: string;
   reference: string;
-  inputs: readonly LawInput[];
+  inputs: readonly Input[];
   /** Names of the constants, in the order they are printed. */
   params: readonly string[];
   /** Names of the coordinates, in the order of theta. */

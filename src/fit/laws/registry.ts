@@ -4,8 +4,12 @@ import { chinchilla } from './chinchilla.ts';
 import { kaplan } from './kaplan.ts';
 import type { Law } from './law.ts';
 import { powerMean } from './power-mean.ts';
+import { saturating } from './saturating.ts';
 
+/** Laws of a run, fitted by `fitLaw`. */
 const LAWS: readonly Law[] = [chinchilla, powerMean, kaplan];
+/** Laws in one variable, fitted by `fitCurve`. */
+const CURVES: readonly Law<'x'>[] = [saturating];
 
 /** What a user sees of a law. */
 export interface LawInfo {
@@ -19,7 +23,7 @@ export interface LawInfo {
 
 /** The laws by name, formula and source. */
 export function listLaws(): LawInfo[] {
-  return LAWS.map(({ name, title, formula, reference, inputs, params }) => ({
+  return [...LAWS, ...CURVES].map(({ name, title, formula, reference, inputs, params }) => ({
     name,
     title,
     formula,
@@ -29,10 +33,19 @@ export function listLaws(): LawInfo[] {
   }));
 }
 
-/** The law of that name. @throws LabError('usage') naming the laws there are. */
+/** The law of a run of that name. @throws LabError('usage') naming the laws there are. */
 export function lawByName(name: string): Law {
-  const law = LAWS.find((l) => l.name === name);
-  if (!law)
-    throw new LabError('usage', `unknown law: ${name}; the laws are ${LAWS.map((l) => l.name).join(', ')}`);
-  return law;
+  return find(LAWS, name);
+}
+
+/** The law in one variable of that name. @throws LabError('usage') naming the laws there are. */
+export function curveByName(name: string): Law<'x'> {
+  return find(CURVES, name);
+}
+
+function find<L extends Law<string>>(laws: readonly L[], name: string): L {
+  const law = laws.find((l) => l.name === name);
+  if (law) return law;
+  const others = [...LAWS, ...CURVES].some((l) => l.name === name) ? ' (it reads other variables)' : '';
+  throw new LabError('usage', `unknown law: ${name}${others}; choose one of ${laws.map((l) => l.name).join(', ')}`);
 }

@@ -161,9 +161,9 @@ export function* metricRows(record: RunRecord, metrics: Iterable<MetricRow>): Ge
   }
 }
 
-/** The data dictionary of `columns` as a Markdown table: column, field of the file, type, unit, meaning. */
-export function dataDictionary(columns: readonly Column[]): string {
-  const lines = columns.map(({ name, field, type, unit, meaning }) => {
+/** The data dictionary of an exported table in Markdown: column, field of the file, type, unit, meaning. */
+export function dataDictionary(table: 'runs' | 'metrics'): string {
+  const lines = { runs: RUN_COLUMNS, metrics: METRIC_COLUMNS }[table].map(({ name, field, type, unit, meaning }) => {
     return `| \`${name}\` | \`${field}\` | ${type} | ${unit} | ${meaning.replaceAll('|', '\\|')} |`;
   });
   return ['| column | field | type | unit | meaning |', '|---|---|---|---|---|', ...lines].join('\n');
@@ -183,6 +183,6 @@ function readCell({ path, isJson }: Reader, source: object): Cell {
   let value: unknown = source;
   for (const key of path) value = (value as Record<string, unknown> | null | undefined)?.[key];
   if (value === null || value === undefined) return null;
-  const isPlain = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
-  return isPlain && !isJson ? value : JSON.stringify(value);
+  if (isJson || typeof value === 'object') return JSON.stringify(value);
+  return value as string | number | boolean;
 }

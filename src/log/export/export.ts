@@ -13,8 +13,7 @@ import { writeCsv } from './csv.ts';
 import { writeParquet } from './parquet.ts';
 import { eventFileName, writeEvents } from './tensorboard.ts';
 
-export const EXPORT_FORMATS = ['csv', 'parquet', 'tensorboard'] as const;
-export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+export type ExportFormat = 'csv' | 'parquet' | 'tensorboard';
 
 export interface ExportResult {
   schema_version: number;

@@ -6,7 +6,7 @@
  */
 import { KERNEL } from '../../kernels.ts';
 import { tf } from '../../tf.ts';
-import { runOp } from './kernel.ts';
+import { hasShape, requireShapes, runOp } from './kernel.ts';
 
 /** One parameter with its gradient, its moments and whether weight decay applies to it. */
 export interface AdamWSlot {
@@ -28,8 +28,12 @@ export interface AdamWStep {
   step: number;
 }
 
-/** Updates every slot by one step. `norm` is the scalar global gradient norm. */
+/** Updates every slot by one step. `norm` is the scalar global gradient norm. Throws on a shape mismatch. */
 export function adamw(slots: AdamWSlot[], norm: tf.Tensor, hyper: AdamWStep): void {
+  for (const { p, g, m, v } of slots) {
+    const same = [g, m, v].every((t) => hasShape(t, ...p.shape)) && norm.size === 1;
+    requireShapes(same, KERNEL.adamw, 'p, g, m, v need one shape and norm a scalar', { p, g, m, v, norm });
+  }
   if (tf.getKernel(KERNEL.adamw, tf.getBackend())) runFused(slots, norm, hyper);
   else tf.tidy(() => runComposed(slots, norm, hyper));
 }

@@ -3,9 +3,9 @@
  * Inputs are rows [M, D], head h in columns h E .. (h+1) E; M = B n_ctx. What the forward pass saves is the
  * kernel's own affair: the composed one keeps P, a fused one may keep less.
  */
-import { KERNEL, type LabKernel } from '../../kernels.ts';
+import { KERNEL, type KernelInputs, type KernelName, type LabKernel } from '../../kernels.ts';
 import { tf } from '../../tf.ts';
-import { requireShapes, runOp } from './kernel.ts';
+import { hasShape, requireShapes, runOp } from './kernel.ts';
 
 /** Context length and number of heads. */
 export interface AttentionShape {
@@ -15,12 +15,17 @@ export interface AttentionShape {
 
 /** Attention output `y_MD` and what the backward pass needs. Throws on a shape mismatch. */
 export function causalAttention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, { n_ctx, n_head }: AttentionShape) {
-  const [m, d] = q.shape as [number, number];
-  const same = [k, v].every((t) => t.shape[0] === m && t.shape[1] === d);
-  const rule = `q, k, v need one shape [B x ${n_ctx}, ${n_head} x d_head]`;
-  requireShapes(same && m % n_ctx === 0 && d % n_head === 0, KERNEL.causalAttention, rule, { q, k, v });
+  requireRows(KERNEL.causalAttention, { q, k, v }, { n_ctx, n_head });
   const [y, saved] = runOp(KERNEL.causalAttention, { q, k, v }, { n_ctx, n_head });
   return { y: y!, saved: saved! };
+}
+
+/** Throws unless all `rows` have one shape [B n_ctx, n_head d_head]. */
+function requireRows(kernel: KernelName, rows: KernelInputs, { n_ctx, n_head }: AttentionShape): void {
+  const [m, d] = Object.values(rows)[0]!.shape as [number, number];
+  const holds = m % n_ctx === 0 && d % n_head === 0 && Object.values(rows).every((t) => hasShape(t, m, d));
+  const names = Object.keys(rows).join(', ');
+  requireShapes(holds, kernel, `${names} need one shape [B x ${n_ctx}, ${n_head} x d_head]`, rows);
 }
 
 /** Forward tensors that the gradient needs. */
@@ -32,8 +37,11 @@ export interface AttentionTape {
   saved: tf.Tensor;
 }
 
-/** `dv = P^T dy`; `dP = dy v^T`; `dS = P (dP - rowsum(P dP))`; `dq = dS k / sqrt(E)`; `dk = dS^T q / sqrt(E)`. */
+/** `dv = P^T dy`; `dP = dy v^T`; `dS = P (dP - rowsum(P dP))`; `dq = dS k / sqrt(E)`; `dk = dS^T q / sqrt(E)`.
+ * Throws on a shape mismatch. */
 export function causalAttentionGrad(dy: tf.Tensor, tape: AttentionTape, { n_ctx, n_head }: AttentionShape) {
+  const { q, k, v, y } = tape;
+  requireRows(KERNEL.causalAttentionGrad, { dy, q, k, v, y }, { n_ctx, n_head });
   const [dq, dk, dv] = runOp(KERNEL.causalAttentionGrad, { dy, ...tape }, { n_ctx, n_head });
   return { dq: dq!, dk: dk!, dv: dv! };
 }

@@ -1,24 +1,25 @@
 /** @file Mean cross-entropy of rows of logits in nats: `L = mean_m (logsumexp(z_m) - z_m[target_m])`.
  * What the forward pass saves is the kernel's own affair: the composed one keeps the log-probabilities.
  */
-import { KERNEL, type LabKernel } from '../../kernels.ts';
+import { KERNEL, type KernelName, type LabKernel } from '../../kernels.ts';
 import { tf } from '../../tf.ts';
-import { requireShapes, runOp } from './kernel.ts';
+import { hasShape, requireShapes, runOp } from './kernel.ts';
 
 /** Scalar mean loss of `logits_MV` against int32 `targets_M` in 0 .. V-1. Throws on a shape mismatch. */
 export function crossEntropy(logits: tf.Tensor, targets: tf.Tensor): { loss: tf.Tensor; saved: tf.Tensor } {
-  requireShapes(
-    logits.rank === 2 && targets.dtype === 'int32' && targets.size === logits.shape[0],
-    KERNEL.crossEntropy,
-    'logits [M, V] need int32 targets [M]',
-    { logits, targets },
-  );
+  requireTargets(KERNEL.crossEntropy, logits, targets);
   const [loss, saved] = runOp(KERNEL.crossEntropy, { logits, targets });
   return { loss: loss!, saved: saved! };
 }
 
-/** `dz = (softmax(z) - onehot(target)) / M`. */
+function requireTargets(kernel: KernelName, logits: tf.Tensor, targets: tf.Tensor): void {
+  const holds = logits.rank === 2 && targets.dtype === 'int32' && hasShape(targets, logits.shape[0]);
+  requireShapes(holds, kernel, 'logits [M, V] need int32 targets [M]', { logits, targets });
+}
+
+/** `dz = (softmax(z) - onehot(target)) / M`. Throws on a shape mismatch. */
 export function crossEntropyGrad(logits: tf.Tensor, targets: tf.Tensor, saved: tf.Tensor): tf.Tensor {
+  requireTargets(KERNEL.crossEntropyGrad, logits, targets);
   return runOp(KERNEL.crossEntropyGrad, { logits, targets, saved })[0]!;
 }
 

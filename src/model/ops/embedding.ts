@@ -3,18 +3,27 @@
  */
 import { KERNEL, type LabKernel } from '../../kernels.ts';
 import { tf } from '../../tf.ts';
-import { requireShapes, runOp } from './kernel.ts';
+import { hasShape, requireShapes, runOp } from './kernel.ts';
 
 /** `x_MD` from int32 `tokens_M` in 0 .. V-1, `wte_VD` and `wpe_TD`; M is a multiple of T. Throws on a mismatch. */
 export function embedding(tokens: tf.Tensor, wte: tf.Tensor, wpe: tf.Tensor): tf.Tensor {
-  const holds =
-    tokens.dtype === 'int32' && wte.shape[1] === wpe.shape[1] && tokens.size > 0 && tokens.size % wpe.shape[0]! === 0;
+  const { size } = tokens;
+  const is_tokens = tokens.dtype === 'int32' && hasShape(tokens, size) && size > 0 && size % wpe.shape[0]! === 0;
+  const holds = is_tokens && wte.rank === 2 && hasShape(wpe, wpe.shape[0], wte.shape[1]);
   requireShapes(holds, KERNEL.embedding, 'int32 tokens [B x T] need wte [V, D] and wpe [T, D]', { tokens, wte, wpe });
   return runOp(KERNEL.embedding, { tokens, wte, wpe })[0]!;
 }
 
-/** `dwte[t] = sum of dx over the places of token t`, `dwpe[p] = sum of dx over the sequences`. */
+/** `dwte[t] = sum of dx over the places of token t`, `dwpe[p] = sum of dx over the sequences`.
+ * Throws on a shape mismatch. */
 export function embeddingGrad(dx: tf.Tensor, tokens: tf.Tensor, shape: { vocab_size: number; n_ctx: number }) {
+  const { size } = tokens;
+  const is_tokens = tokens.dtype === 'int32' && hasShape(tokens, size) && size % shape.n_ctx === 0;
+  const holds = is_tokens && hasShape(dx, size, dx.shape[1]);
+  requireShapes(holds, KERNEL.embeddingGrad, `dx [B x ${shape.n_ctx}, D] needs int32 tokens [B x ${shape.n_ctx}]`, {
+    dx,
+    tokens,
+  });
   const [dwte, dwpe] = runOp(KERNEL.embeddingGrad, { dx, tokens }, shape);
   return { dwte: dwte!, dwpe: dwpe! };
 }

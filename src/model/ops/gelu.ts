@@ -4,7 +4,7 @@
  */
 import { KERNEL, type LabKernel } from '../../kernels.ts';
 import { tf } from '../../tf.ts';
-import { runOp } from './kernel.ts';
+import { hasShape, requireShapes, runOp } from './kernel.ts';
 
 /** 2 sqrt(2/pi) */
 const SCALE = 2 * Math.sqrt(2 / Math.PI);
@@ -15,8 +15,10 @@ export function gelu(x: tf.Tensor): tf.Tensor {
   return runOp(KERNEL.gelu, { x })[0]!;
 }
 
-/** `dx = dy (s + x s (1 - s) 2u'(x))`, `s = sigmoid(2u)`, `2u' = 2 sqrt(2/pi) (1 + 3 .044715 x^2)`. */
+/** `dx = dy (s + x s (1 - s) 2u'(x))`, `s = sigmoid(2u)`, `2u' = 2 sqrt(2/pi) (1 + 3 .044715 x^2)`.
+ * Throws on a shape mismatch. */
 export function geluGrad(dy: tf.Tensor, x: tf.Tensor): tf.Tensor {
+  requireShapes(hasShape(dy, ...x.shape), KERNEL.geluGrad, 'dy and x need one shape', { dy, x });
   return runOp(KERNEL.geluGrad, { dy, x })[0]!;
 }
 

@@ -8,6 +8,11 @@ export function runOp(name: KernelName, inputs: KernelInputs, attrs: KernelAttrs
   return Array.isArray(out) ? out : [out];
 }
 
+/** Whether `t` has exactly the shape `dims`. */
+export function hasShape(t: tf.Tensor, ...dims: (number | undefined)[]): boolean {
+  return t.rank === dims.length && dims.every((dim, i) => t.shape[i] === dim);
+}
+
 /** Throws naming `kernel`, the rule and every shape when `holds` is false. */
 export function requireShapes(holds: boolean, kernel: KernelName, rule: string, inputs: KernelInputs): void {
   if (holds) return;

@@ -3,7 +3,7 @@
  */
 import { KERNEL, type LabKernel } from '../../kernels.ts';
 import { tf } from '../../tf.ts';
-import { requireShapes, runOp } from './kernel.ts';
+import { hasShape, requireShapes, runOp } from './kernel.ts';
 
 const EPS = 1e-5;
 
@@ -16,18 +16,22 @@ export interface LayerNormSaved {
 /** Normalises each row of `x_MD`; `g_D` and `b_D` are gain and bias. Throws on a shape mismatch. */
 export function layerNorm(x: tf.Tensor, g: tf.Tensor, b: tf.Tensor): { y: tf.Tensor; saved: LayerNormSaved } {
   const d = x.shape[1];
-  requireShapes(
-    x.rank === 2 && g.shape[0] === d && b.shape[0] === d,
-    KERNEL.layerNorm,
-    'x [M, D] needs g [D] and b [D]',
-    { x, g, b },
-  );
+  requireShapes(x.rank === 2 && hasShape(g, d) && hasShape(b, d), KERNEL.layerNorm, 'x [M, D] needs g [D] and b [D]', {
+    x,
+    g,
+    b,
+  });
   const [y, mean, rstd] = runOp(KERNEL.layerNorm, { x, g, b }, { eps: EPS });
   return { y: y!, saved: { mean: mean!, rstd: rstd! } };
 }
 
-/** With `h = (x - mean) rstd` and `e = g dy`: `dx = rstd (e - mean(e) - h mean(e h))`, `dg = sum dy h`, `db = sum dy`. */
+/** With `h = (x - mean) rstd` and `e = g dy`: `dx = rstd (e - mean(e) - h mean(e h))`, `dg = sum dy h`, `db = sum dy`.
+ * Throws on a shape mismatch. */
 export function layerNormGrad(dy: tf.Tensor, x: tf.Tensor, g: tf.Tensor, { mean, rstd }: LayerNormSaved) {
+  const [m, d] = x.shape;
+  const holds = x.rank === 2 && hasShape(dy, m, d) && hasShape(g, d) && hasShape(mean, m) && hasShape(rstd, m);
+  const rule = 'dy and x [M, D] need g [D], mean [M] and rstd [M]';
+  requireShapes(holds, KERNEL.layerNormGrad, rule, { dy, x, g, mean, rstd });
   const [dx, dg, db] = runOp(KERNEL.layerNormGrad, { dy, x, g, mean, rstd });
   return { dx: dx!, dg: dg!, db: db! };
 }

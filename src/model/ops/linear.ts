@@ -3,7 +3,7 @@
  */
 import { KERNEL, type LabKernel } from '../../kernels.ts';
 import { tf } from '../../tf.ts';
-import { requireShapes, runOp } from './kernel.ts';
+import { hasShape, requireShapes, runOp } from './kernel.ts';
 
 /** Gradients of a linear map; `db` is null without bias. */
 export interface LinearGradients {
@@ -16,18 +16,24 @@ export interface LinearGradients {
 export function linear(x: tf.Tensor, w: tf.Tensor, b: tf.Tensor | null, transpose_w = false): tf.Tensor {
   const inputs = b ? { x, w, b } : { x, w };
   const [rows, cols] = transpose_w ? [w.shape[1], w.shape[0]] : [w.shape[0], w.shape[1]];
-  const holds = x.rank === 2 && w.rank === 2 && x.shape[1] === rows && (!b || b.shape[0] === cols);
-  requireShapes(holds, KERNEL.linear, 'x [M, K] needs w [K, N] and b [N]', inputs);
+  const holds = w.rank === 2 && hasShape(x, x.shape[0], rows) && (!b || hasShape(b, cols));
+  requireShapes(holds, KERNEL.linear, `x [M, K] needs w ${weightRule(transpose_w)} and b [N]`, inputs);
   return runOp(KERNEL.linear, inputs, { transpose_w })[0]!;
 }
 
-/** `dx = dy W^T`, `dW = x^T dy`, `db = sum_rows dy`. */
+const weightRule = (transpose_w: boolean) => (transpose_w ? '[N, K]' : '[K, N]');
+
+/** `dx = dy W^T`, `dW = x^T dy`, `db = sum_rows dy`. Throws on a shape mismatch. */
 export function linearGrad(
   dy: tf.Tensor,
   x: tf.Tensor,
   w: tf.Tensor,
   { has_bias = false, transpose_w = false } = {},
 ): LinearGradients {
+  const [rows, cols] = transpose_w ? [w.shape[1], w.shape[0]] : [w.shape[0], w.shape[1]];
+  const holds = w.rank === 2 && hasShape(x, x.shape[0], rows) && hasShape(dy, x.shape[0], cols);
+  const rule = `dy [M, N] and x [M, K] need w ${weightRule(transpose_w)}`;
+  requireShapes(holds, KERNEL.linearGrad, rule, { dy, x, w });
   const [dx, dw, db] = runOp(KERNEL.linearGrad, { dy, x, w }, { has_bias, transpose_w });
   return { dx: dx!, dw: dw!, db: db ?? null };
 }

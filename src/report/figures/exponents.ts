@@ -8,9 +8,9 @@ import { formatFixed, formatInterval } from '../../lib/format.ts';
 import { createDocument, type SvgDocument, type SvgNode } from '../document.ts';
 import { spread } from '../labels.ts';
 import { drawMessage, drawPanel, drawSheet, type Frame, group, path } from '../panel.ts';
-import { bold, drawText, it, join, sub, sup, textWidth } from '../rich-text.ts';
+import { bold, drawText, it, join, shorten, sub, sup, textWidth } from '../rich-text.ts';
 import { CATEGORY, COLOR, FONT_SIZE, textColor } from '../theme.ts';
-import { linearDomain } from '../ticks.ts';
+import { isPlottable, linearDomain } from '../ticks.ts';
 
 export interface ExponentRow {
   /** Who says so: "Approach 2", "Approach 3". */
@@ -58,12 +58,10 @@ const BOTTOM = 48;
 export function exponents({ rows, references = PAPER_EXPONENTS, theory }: ExponentsInput): string {
   const document = createDocument();
   const lines: ExponentReference[] = [...references];
-  if (theory !== undefined && Number.isFinite(theory.a) && Number.isFinite(theory.b)) {
+  if (theory !== undefined && isPlottable(theory.a) && isPlottable(theory.b)) {
     lines.push({ ...theory, color: CATEGORY.theory, dash: '9,3,2,3' });
   }
-  const shown = rows.map((r) =>
-    r.value !== null && Number.isFinite(r.value) ? r : { ...r, value: null, interval: null },
-  );
+  const shown = rows.map((r) => (isPlottable(r.value) ? r : { ...r, value: null, interval: null }));
   if (shown.length === 0) return drawMessage(document, LABEL, 'No exponent was fitted.');
   const values = [...shown.flatMap((r) => r.value ?? []), ...lines.flatMap((l) => [l.a, l.b])];
   const ends = shown.flatMap((r) => r.interval ?? []).filter((v) => v > -0.5 && v < 1.5);
@@ -100,7 +98,7 @@ function drawSection(document: SvgDocument, options: SectionOptions): SvgNode {
   const { exponent, rows, lines, domain, top, left, right } = options;
   const bars = rows.flatMap((r, y) => {
     const [lo, hi] = r.interval ?? [Number.NaN, Number.NaN];
-    if (!Number.isFinite(lo) || !Number.isFinite(hi) || hi < domain[0] || lo > domain[1]) return [];
+    if (!isPlottable(lo) || !isPlottable(hi) || hi < domain[0] || lo > domain[1]) return [];
     return [{ y, x1: Math.max(lo, domain[0]), x2: Math.min(hi, domain[1]), isCut: [lo < domain[0], hi > domain[1]] }];
   });
   const dots = rows.flatMap((r, y) => (r.value === null ? [] : [{ y, x: r.value }]));
@@ -134,7 +132,7 @@ function drawSection(document: SvgDocument, options: SectionOptions): SvgNode {
           const fill = isMissing ? COLOR.muted : COLOR.ink;
           const why = row.note ?? 'no estimate';
           return [
-            drawText(document, { x: frame.left - 12, y, text: rowLabel(row), anchor: 'end' }),
+            drawText(document, { x: frame.left - 14, y, text: rowLabel(row), anchor: 'end' }),
             drawText(document, { x: frame.right + 14, y, text: rowNumbers(row), fill }),
             ...(isMissing
               ? [
@@ -175,10 +173,8 @@ function arrow({ document }: Frame, x: number, y: number, side: -1 | 1): SvgNode
   return path(document, d, { fill: CATEGORY.ours });
 }
 
-function rowLabel(row: ExponentRow): string {
-  let label = row.counting === '' ? row.approach : `${row.approach}, ${row.counting}`;
-  while (textWidth(label) > LONGEST) label = `${label.replace(/…$/, '').slice(0, -1)}…`;
-  return label;
+function rowLabel({ approach, counting }: ExponentRow): string {
+  return shorten(counting === '' ? approach : `${approach}, ${counting}`, LONGEST);
 }
 
 function rowNumbers(row: ExponentRow): string {

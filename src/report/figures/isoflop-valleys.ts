@@ -11,7 +11,7 @@ import { choosePlaces, drawPlaced } from '../labels.ts';
 import { drawMessage, drawPanel, drawSheet } from '../panel.ts';
 import { it, join, type RichText, scientific } from '../rich-text.ts';
 import { COLOR, sequentialByRank } from '../theme.ts';
-import { extent, linearDomain, logDomain } from '../ticks.ts';
+import { extent, isPositive, linearDomain, logDomain } from '../ticks.ts';
 
 export interface Valley {
   /** Training FLOPs. */
@@ -43,9 +43,9 @@ export function isoflopValleys({ valleys, sizeTitle = ['parameters ', it('N')] }
   const document = createDocument();
   const shown = valleys.flatMap((valley) => {
     const dots = valley.points
-      .flatMap(({ N, L }): Dot[] => (N > 0 && L !== null && Number.isFinite(L) && L > 0 ? [{ C: valley.C, N, L }] : []))
+      .flatMap(({ N, L }): Dot[] => (isPositive(N) && isPositive(L) ? [{ C: valley.C, N, L }] : []))
       .sort((a, b) => a.N - b.N);
-    return dots.length > 0 && valley.C > 0 ? [{ ...valley, dots, isRefused: valley.minimum?.isInterior !== true }] : [];
+    return dots.length > 0 && isPositive(valley.C) ? [{ ...valley, dots, isRefused: !hasMinimum(valley, dots) }] : [];
   });
   const dots = shown.flatMap((v) => v.dots);
   const minima = shown.flatMap((v) => (v.minimum !== null && !v.isRefused ? [{ C: v.C, ...v.minimum }] : []));
@@ -140,6 +140,12 @@ export function isoflopValleys({ valleys, sizeTitle = ['parameters ', it('N')] }
 
 type Pixel = readonly [number, number];
 
+/** Whether the minimum is interior, by the fit's word and by where it lies. */
+function hasMinimum({ minimum }: Valley, dots: readonly Dot[]): boolean {
+  if (minimum === null || !minimum.isInterior || !isPositive(minimum.L)) return false;
+  return minimum.N >= dots[0]!.N && minimum.N <= dots.at(-1)!.N;
+}
+
 /** The parabola from the smallest to the largest size tried. */
 function parabolaLine(parabola: Valley['parabola'], dots: readonly Dot[]): { N: number; L: number }[] {
   if (parabola === null || dots.length < 2 || !parabola.every(Number.isFinite)) return [];
@@ -148,5 +154,5 @@ function parabolaLine(parabola: Valley['parabola'], dots: readonly Dot[]): { N: 
   return Array.from({ length: 49 }, (_, i) => {
     const x = lo + ((hi - lo) * i) / 48;
     return { N: Math.exp(x), L: c0 + c1 * x + c2 * x * x };
-  }).filter((p) => p.L > 0);
+  }).filter((p) => isPositive(p.L));
 }

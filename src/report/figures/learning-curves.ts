@@ -11,7 +11,7 @@ import { choosePlaces, drawPlaced, type EndLabel, endLabels } from '../labels.ts
 import { drawMessage, drawPanel, drawSheet, type Frame, group, path } from '../panel.ts';
 import { drawText, it, join, type RichText, textWidth } from '../rich-text.ts';
 import { COLOR, FIGURE_WIDTH, FONT_SIZE, sequentialByRank } from '../theme.ts';
-import { extent, linearDomain, logDomain } from '../ticks.ts';
+import { extent, isPositive, linearDomain, logDomain } from '../ticks.ts';
 
 export interface LearningCurve {
   /** Parameters by the counting that `sizeTitle` names. */
@@ -44,7 +44,7 @@ const HEIGHT = 400;
 export function learningCurves(input: LearningCurvesInput): string {
   const document = createDocument();
   const { sizeTitle = ['parameters ', it('N')] } = input;
-  const floor = input.floor !== undefined && input.floor.value > 0 ? input.floor : null;
+  const floor = input.floor !== undefined && isPositive(input.floor.value) ? input.floor : null;
   const rows = input.curves.flatMap(toRows);
   const xDomain = logDomain(
     rows.map((r) => r.tokens),
@@ -99,18 +99,16 @@ export function learningCurves(input: LearningCurvesInput): string {
 function toRows({ N, points }: LearningCurve, run: number): Row[] {
   return points
     .flatMap(({ tokens, loss }) =>
-      loss !== null && loss > 0 && Number.isFinite(loss) && tokens > 0 && Number.isFinite(tokens) && N > 0
-        ? [{ run, N, tokens, loss }]
-        : [],
+      isPositive(loss) && isPositive(tokens) && isPositive(N) ? [{ run, N, tokens, loss }] : [],
     )
     .sort((a, b) => a.tokens - b.tokens);
 }
 
-/** Whether labels can stand under the ends: these are 11 of about 540 pixels apart, or spread over a third of them. */
+/** Whether labels can stand under the ends: these are 11 of about 540 pixels apart, or spread over 100 of them. */
 function liesApart(tokens: readonly number[], domain: readonly [number, number]): boolean {
   const perPixel = (Math.log(domain[1]) - Math.log(domain[0])) / (FIGURE_WIDTH - 100);
   const sorted = tokens.map((t) => Math.log(t) / perPixel).sort((a, b) => a - b);
-  return sorted.at(-1)! - sorted[0]! > 180 || sorted.every((v, i) => i === 0 || v - sorted[i - 1]! >= 11);
+  return sorted.at(-1)! - sorted[0]! > 100 || sorted.every((v, i) => i === 0 || v - sorted[i - 1]! >= 11);
 }
 
 /** Each label under the end of its line, lower with a leader where its neighbour is in the way; left out where there

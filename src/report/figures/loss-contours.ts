@@ -19,7 +19,7 @@ import {
 import { drawMessage, drawPanel, drawSheet, group } from '../panel.ts';
 import { it, join, type RichText, scientific } from '../rich-text.ts';
 import { CATEGORY, COLOR, FONT_SIZE, sequential } from '../theme.ts';
-import { logDomain } from '../ticks.ts';
+import { isPositive, logDomain } from '../ticks.ts';
 
 export interface LossContoursInput {
   /** The fitted law, nats a token; must fall with D. */
@@ -39,7 +39,7 @@ const HEIGHT = 460;
 export function lossContours(input: LossContoursInput): string {
   const document = createDocument();
   const { loss, budgets = [], tokensAt = (N, C) => C / (6 * N), sizeTitle = ['parameters ', it('N')] } = input;
-  const runs = input.runs.filter(({ N, D }) => N > 0 && D > 0 && Number.isFinite(N) && Number.isFinite(D));
+  const runs = input.runs.filter(({ N, D }) => isPositive(N) && isPositive(D));
   const domain = {
     N: logDomain(
       runs.map((r) => r.N),
@@ -55,7 +55,7 @@ export function lossContours(input: LossContoursInput): string {
   if (domain.N === null || domain.D === null) return drawMessage(document, LABEL, 'No run to fit a law to.');
   const box: Box = { N: domain.N, D: domain.D };
   const corners = [loss(box.N[1], box.D[1]), loss(box.N[0], box.D[0])];
-  if (!corners.every(Number.isFinite) || !(corners[0]! < corners[1]!)) {
+  if (!corners.every(isPositive) || !(corners[0]! < corners[1]!)) {
     return drawMessage(document, LABEL, 'The fitted law does not fall from few to many parameters and tokens.');
   }
 
@@ -63,7 +63,7 @@ export function lossContours(input: LossContoursInput): string {
     .map((level) => ({ level, line: contour(loss, level, box) }))
     .filter((c) => c.line.length > 8);
   const isoflops = budgets
-    .filter((C) => C > 0)
+    .filter(isPositive)
     .map((C) => ({ C, line: isoflop(C, box, tokensAt) }))
     .filter((b) => b.line.length > 1);
   const frontier = efficientFrontier(loss, box, tokensAt);
@@ -147,10 +147,14 @@ function formatLevel(level: number, highest: number): string {
   return decimals > 2 ? level.toFixed(decimals) : Number.isInteger(level) ? level.toFixed(1) : String(level);
 }
 
-/** Places on the line itself: near its right end first, then towards its middle and left end. */
+/** Places on the line itself: 40 pixels from its right end first, then every 20 pixels towards its left end; the
+ * middle of a short line. */
 function alongLine(line: readonly Pixel[]): Place[] {
-  return [0.88, 0.82, 0.76, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1].map((share) => {
-    const [x, y] = line[Math.round(share * (line.length - 1))]!;
+  const [first, last] = [line[0]![0], line.at(-1)![0]];
+  const count = Math.max(1, Math.floor((last - first - 60) / 20));
+  return Array.from({ length: count }, (_, i) => {
+    const wanted = last - first < 80 ? (first + last) / 2 : last - 40 - 20 * i;
+    const [x, y] = line.reduce((a, b) => (Math.abs(b[0] - wanted) < Math.abs(a[0] - wanted) ? b : a));
     return { x, y, anchor: 'middle' };
   });
 }

@@ -8,9 +8,9 @@ import { formatFixed, formatInterval } from '../../lib/format.ts';
 import { createDocument, type SvgDocument, type SvgNode } from '../document.ts';
 import { spread } from '../labels.ts';
 import { drawMessage, drawPanel, drawSheet, type Frame, group, path } from '../panel.ts';
-import { bold, drawText, it, join, type RichText, sub, textWidth } from '../rich-text.ts';
+import { bold, drawText, it, join, type RichText, shorten, sub, textWidth } from '../rich-text.ts';
 import { CATEGORY, COLOR, FIGURE_WIDTH, FONT_SIZE, textColor } from '../theme.ts';
-import { logDomain } from '../ticks.ts';
+import { isPositive, logDomain } from '../ticks.ts';
 
 export interface ScalingFit {
   /** `y = coefficient C^exponent` */
@@ -66,47 +66,45 @@ export const PAPER_GUIDES = {
 
 const LABEL = 'Compute-optimal parameters and tokens against training compute';
 const PANEL_HEIGHT = 268;
+const GAP = 6;
+/** A label of our line longer than this many pixels is cut. */
+const LONGEST = 200;
 
-/** The figure as SVG: N_opt above, D_opt below. */
+/** The figure as SVG: N_opt above, D_opt below; a panel without a point is left out. */
 export function optimalScaling(input: OptimalScalingInput): string {
   const document = createDocument();
-  const { label = 'this study' } = input;
-  const panels = { N: clean(input.N), D: clean(input.D) };
+  const panels = (['N', 'D'] as const).flatMap((symbol) => {
+    const points = input[symbol].points.filter((p) => isPositive(p.C) && isPositive(p.value));
+    return points.length === 0 ? [] : [{ ...input[symbol], symbol, points }];
+  });
   const xDomain = logDomain(
-    [...panels.N.points, ...panels.D.points].map((p) => p.C),
+    panels.flatMap((panel) => panel.points.map((p) => p.C)),
     0.12,
     3,
   );
   if (xDomain === null) return drawMessage(document, LABEL, 'No compute budget has an interior optimum.');
-  const content = (['N', 'D'] as const).flatMap((symbol, i) => {
-    const node = drawScaling(document, { symbol, panel: panels[symbol], xDomain, top: i * (PANEL_HEIGHT + 6), label });
-    return node === null ? [] : [node];
-  });
-  const exponents = (['N', 'D'] as const).flatMap((s) => {
-    const fit = panels[s].fit;
-    return fit === null ? [] : [`${s}_opt has exponent ${formatInterval(fit.exponent, fit.interval)}`];
-  });
-  return drawSheet({
-    height: 2 * PANEL_HEIGHT + 6,
-    label: [LABEL, ...exponents].join('; '),
-    content,
-  });
+  const usable = panels.map((panel) => ({ ...panel, fit: usableFit(panel.fit, xDomain) }));
+  const label = shorten(input.label ?? 'this study', LONGEST, FONT_SIZE.note);
+  const content = usable.map((panel, i) =>
+    drawScaling(document, { panel, xDomain, top: i * (PANEL_HEIGHT + GAP), label }),
+  );
+  const spoken = usable.flatMap(({ symbol, fit }) =>
+    fit === null ? [] : [`${symbol}_opt has exponent ${formatInterval(fit.exponent, fit.interval)}`],
+  );
+  const height = content.length * (PANEL_HEIGHT + GAP) - GAP;
+  return drawSheet({ height, label: [LABEL, ...spoken].join('; '), content });
 }
 
-function clean(panel: ScalingPanel): ScalingPanel {
-  const { fit } = panel;
-  const isUsable =
-    fit !== null && fit.coefficient > 0 && Number.isFinite(fit.coefficient) && Number.isFinite(fit.exponent);
-  return {
-    ...panel,
-    points: panel.points.filter((p) => p.C > 0 && p.value > 0 && Number.isFinite(p.C) && Number.isFinite(p.value)),
-    fit: isUsable ? fit : null,
-  };
+/** The fit where its line can be drawn all along the axis, else null. */
+function usableFit(fit: ScalingFit | null, xDomain: readonly [number, number]): ScalingFit | null {
+  return fit !== null && xDomain.every((C) => isPositive(fit.coefficient * C ** fit.exponent)) ? fit : null;
 }
+
+const isInterval = ({ low, high }: { low: number; high: number }): boolean =>
+  isPositive(low) && isPositive(high) && high >= low;
 
 interface ScalingOptions {
-  symbol: 'N' | 'D';
-  panel: ScalingPanel;
+  panel: ScalingPanel & { symbol: 'N' | 'D' };
   xDomain: [number, number];
   top: number;
   label: string;
@@ -121,29 +119,29 @@ interface Line {
   at: (C: number) => number;
 }
 
-function drawScaling(document: SvgDocument, { symbol, panel, xDomain, top, label }: ScalingOptions): SvgNode | null {
-  const { points, fit } = panel;
-  if (points.length === 0) return null;
+function drawScaling(document: SvgDocument, { panel, xDomain, top, label }: ScalingOptions): SvgNode {
+  const { symbol, points, fit } = panel;
   const mean = (values: number[]): number => Math.exp(values.reduce((s, v) => s + Math.log(v), 0) / values.length);
   const center = mean(points.map((p) => p.C));
   const level = fit === null ? mean(points.map((p) => p.value)) : fit.coefficient * center ** fit.exponent;
-  const lines: Line[] = (panel.guides ?? PAPER_GUIDES[symbol]).map((g) => ({
+  const guides = (panel.guides ?? PAPER_GUIDES[symbol]).map((g) => ({
     words: g.label,
     exponent: formatFixed(g.exponent),
     color: g.color,
     dash: g.dash,
     width: 1.5,
-    at: (C) => level * (C / center) ** g.exponent,
+    at: (C: number) => level * (C / center) ** g.exponent,
   }));
+  const lines: Line[] = guides.filter((g) => xDomain.every((C) => isPositive(g.at(C))));
   if (fit !== null) {
     const exponent = formatInterval(fit.exponent, fit.interval);
     const at = (C: number): number => fit.coefficient * C ** fit.exponent;
     lines.push({ words: [bold(label)], exponent, color: CATEGORY.ours, dash: null, width: 2.2, at });
   }
-  const band = (fit?.band ?? []).filter((b) => b.C >= xDomain[0] && b.C <= xDomain[1] && b.low > 0 && b.high >= b.low);
+  const band = (fit?.band ?? []).filter((b) => b.C >= xDomain[0] && b.C <= xDomain[1] && isInterval(b));
   const bars = points.flatMap((p) => {
     const [low, high] = p.interval ?? [0, 0];
-    return low > 0 && high >= low && Number.isFinite(high) ? [{ C: p.C, low, high }] : [];
+    return isInterval({ low, high }) ? [{ C: p.C, low, high }] : [];
   });
   const values = [
     ...points.map((p) => p.value),
@@ -159,7 +157,7 @@ function drawScaling(document: SvgDocument, { symbol, panel, xDomain, top, label
     at: [0, top],
     width: FIGURE_WIDTH,
     height: PANEL_HEIGHT,
-    margin: { top: 16, right: Math.ceil(Math.max(...words)) + 34, bottom: 48, left: 76 },
+    margin: { top: 16, right: Math.ceil(Math.max(60, ...words)) + 34, bottom: 48, left: 76 },
     x: { scale: 'log', domain: xDomain, format: 'power', title: ['training compute ', it('C'), ' (FLOPs)'] },
     y: { scale: 'log', domain: logDomain(values, 0.03)!, format: 'power', title: [name, it(symbol), sub('opt')] },
     marks: [

@@ -10,7 +10,7 @@ import { drawKey, type KeyItem } from '../key.ts';
 import { type Axis, drawMessage, drawPanel, drawSheet } from '../panel.ts';
 import { it, join, type RichText, scientific } from '../rich-text.ts';
 import { COLOR, FIGURE_WIDTH, sequentialByRank } from '../theme.ts';
-import { linearDomain, logDomain } from '../ticks.ts';
+import { isPlottable, isPositive, linearDomain, logDomain } from '../ticks.ts';
 
 export interface Residual {
   N: number;
@@ -39,9 +39,9 @@ const GAP = 24;
 export function residuals({ points, seedSpread, sizeTitle = ['parameters ', it('N')] }: ResidualsInput): string {
   const document = createDocument();
   const shown = points.filter(
-    (p) => [p.N, p.D, p.predicted].every((v) => v > 0) && Object.values(p).every(isFiniteOrNull),
+    (p) => [p.N, p.D, p.predicted].every(isPositive) && isPlottable(p.residual) && (p.C === null || isPositive(p.C)),
   );
-  const spread = seedSpread !== undefined && seedSpread > 0 && Number.isFinite(seedSpread) ? seedSpread : null;
+  const spread = seedSpread !== undefined && isPositive(seedSpread) ? seedSpread : null;
   const largest = Math.max(...shown.map((p) => Math.abs(p.residual)), 1.2 * (spread ?? 0), 1e-6);
   if (shown.length === 0) return drawMessage(document, LABEL, 'No fit to take residuals from.');
 
@@ -91,8 +91,6 @@ export function residuals({ points, seedSpread, sizeTitle = ['parameters ', it('
     content,
   });
 }
-
-const isFiniteOrNull = (v: number | null): boolean => v === null || Number.isFinite(v);
 
 /** Budgets by colour, at most five of them: the order of the colours gives the rest. */
 function budgetKey(colors: ReadonlyMap<number, string>): KeyItem[] {

@@ -79,7 +79,7 @@ describe('columns', () => {
   });
 
   it('make the data dictionary', () => {
-    const lines = dataDictionary(RUN_COLUMNS).split('\n');
+    const lines = dataDictionary('runs').split('\n');
     expect(lines).toHaveLength(RUN_COLUMNS.length + 2);
     expect(lines[0]).toBe('| column | field | type | unit | meaning |');
     expect(lines).toContain(

@@ -97,8 +97,9 @@ message Summary { repeated Value value = 1; }
 message Event { double wall_time = 1; int64 step = 2; oneof what { string file_version = 3; Summary summary = 5; } }
 `;
 
+const PROTOC = 'protoc';
 const protoc = (args: string[], input?: Uint8Array) =>
-  execFileSync('protoc', args, { input, encoding: 'utf8', stdio: 'pipe' });
+  execFileSync(PROTOC, args, { input, encoding: 'utf8', stdio: 'pipe' });
 
 function hasProtoc(): boolean {
   try {

@@ -26,7 +26,7 @@ constexpr int kRows = 4, kVectors = 2;
 #endif
 constexpr int64_t kPanel = kVectors * W;
 /** Depth of a block: a panel of b stays in the first-level cache. */
-constexpr int64_t kDepth = 256;
+constexpr int64_t kDepth = 16;
 /** Rows of a that go through all panels of b together. */
 constexpr int64_t kChunk = 16 * kRows;
 

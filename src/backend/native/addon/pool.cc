@@ -1,6 +1,7 @@
 /** @file Blocks by handle, free lists by size class, scratch buffers by thread. */
 #include "pool.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <vector>
 
@@ -121,6 +122,7 @@ struct Scratch {
   }
 };
 thread_local Scratch buffers;
+std::atomic<bool> has_failed{false};
 }  // namespace
 
 void* scratch(int slot, size_t bytes) {
@@ -129,7 +131,10 @@ void* scratch(int slot, size_t bytes) {
   buffers.bytes[slot] = 0;
   buffers.data[slot] = aligned(bytes + kPadding);
   if (buffers.data[slot]) buffers.bytes[slot] = bytes;
+  else has_failed.store(true);
   return buffers.data[slot];
 }
+
+bool take_failure() { return has_failed.exchange(false); }
 
 }  // namespace lab

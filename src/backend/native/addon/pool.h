@@ -29,7 +29,11 @@ struct PoolUse {
 };
 PoolUse pool_use();
 
-/** Scratch memory that grows and stays: `slot` 0 .. 15, one set for each thread. Null when memory is out. */
+/** Scratch memory that grows and stays: `slot` 0 .. 15, one set for each thread. Null when memory is out: the
+ * kernel then returns at once, and `take_failure` tells its caller. */
 void* scratch(int slot, size_t bytes);
+
+/** Whether a scratch allocation has failed since the last question. */
+bool take_failure();
 
 }  // namespace lab

@@ -1,0 +1,114 @@
+/** @file Records -> what they say about scaling, group by group: Approach 2 and Approach 3 under each counting.
+ * A fit that the data cannot carry is a refusal with its reason, kept beside the others: nothing is left out silently.
+ * For Approach 2 the isoFLOPs are taken as planned under the counting they were planned in, and cut anew under any other.
+ */
+import type { FitConfig } from '../config/config.ts';
+import { fitLaw, type FitPoint, fitValleys, type IsoflopFit, type LawFit, recutIsoflops } from '../fit/fit.ts';
+import { LabError } from '../lib/errors.ts';
+import type { RunRecord } from '../log/record.ts';
+import { type Counting, countingName, pointsOf } from './record-points.ts';
+
+/** A result, or why there is none. */
+export type Outcome<T> = { fit: T; refused: null } | { fit: null; refused: string };
+
+/** The fits of one group under one counting. */
+export interface CountingFits {
+  counting: Counting;
+  name: string;
+  points: FitPoint[];
+  /** The points that Approach 2 saw: as trained, or interpolated at budgets of this counting. */
+  isoflop_points: FitPoint[];
+  is_recut: boolean;
+  isoflop: Outcome<IsoflopFit>;
+  surface: Outcome<LawFit>;
+}
+
+export interface GroupAnalysis {
+  name: string;
+  /** All records of the group, finished or not. */
+  records: RunRecord[];
+  num_finished: number;
+  fits: CountingFits[];
+  /** Sentences for people about this group, each once. */
+  warnings: string[];
+}
+
+/** The countings that a study reports side by side. */
+const COUNTINGS: Counting[] = [
+  { params: 'total', flops: '6nd' },
+  { params: 'non_embedding', flops: '6nd' },
+];
+
+export interface AnalyseOptions extends FitConfig {
+  /** Seed of the bootstrap. */
+  seed: number;
+}
+
+/** The analysis of every group, in the order in which groups first occur. */
+export function analyseRecords(records: readonly RunRecord[], options: AnalyseOptions): GroupAnalysis[] {
+  const names = [...new Set(records.map(({ group }) => group))];
+  return names.map((name) => analyseGroup(name, records.filter(({ group }) => group === name), options));
+}
+
+function analyseGroup(name: string, records: RunRecord[], options: AnalyseOptions): GroupAnalysis {
+  const fits = COUNTINGS.map((counting) => fitCounting(records, counting, options));
+  const num_finished = records.filter(({ status }) => status === 'finished').length;
+  return { name, records, num_finished, fits, warnings: warningsOf(records, fits) };
+}
+
+function fitCounting(records: RunRecord[], counting: Counting, options: AnalyseOptions): CountingFits {
+  const points = pointsOf(records, counting);
+  const common = { min_tokens: options.min_tokens ?? 0 };
+  const resampling = { ...common, bootstrap: options.bootstrap, cluster: options.cluster, seed: options.seed };
+  const planned = plannedBudgets(records, counting);
+  const cut = planned ? { points, budgets: planned } : recutIsoflops(points, common);
+  return {
+    counting,
+    name: countingName(counting),
+    points,
+    isoflop_points: cut.points,
+    is_recut: planned === null,
+    isoflop: attempt(() => {
+      if (cut.points.length === 0) throw new LabError('too_little_data', 'no budget is shared by enough sizes');
+      return fitValleys(cut.points, { ...resampling, budgets: cut.budgets });
+    }),
+    surface: attempt(() => fitLaw(points, { ...resampling, law: 'chinchilla', keep_draws: true })),
+  };
+}
+
+/** The budgets of the plan where they were planned in this counting; null otherwise. */
+function plannedBudgets(records: readonly RunRecord[], { params, flops }: Counting): number[] | null {
+  const counting = flops === 'exact' ? 'exact' : `six_n_${params}`;
+  const budgets = records.filter((r) => r.budget_counting === counting).map((r) => r.budget_flops!);
+  return budgets.length > 0 ? [...new Set(budgets)].sort((x, y) => x - y) : null;
+}
+
+function attempt<T>(fit: () => T): Outcome<T> {
+  try {
+    return { fit: fit(), refused: null };
+  } catch (error) {
+    if (error instanceof LabError && error.exit === 'too_little_data') return { fit: null, refused: error.message };
+    throw error;
+  }
+}
+
+function warningsOf(records: readonly RunRecord[], fits: readonly CountingFits[]): string[] {
+  const warnings: string[] = [];
+  for (const status of ['diverged', 'failed', 'cancelled', 'preempted', 'running'] as const) {
+    const count = records.filter((record) => record.status === status).length;
+    if (count > 0) warnings.push(`${count} ${count === 1 ? 'run' : 'runs'} ${status}: left out of every fit`);
+  }
+  const repeated = records.filter(({ epochs }) => (epochs ?? 0) > 1).length;
+  if (repeated > 0) warnings.push(`${repeated} runs saw training tokens more than once`);
+  for (const { name, isoflop, surface } of fits) {
+    for (const [approach, { fit, refused }] of [
+      ['Approach 2', isoflop],
+      ['Approach 3', surface],
+    ] as const) {
+      const at = `${approach}, ${name}`;
+      if (refused !== null) warnings.push(`${at}: ${refused}`);
+      for (const { message } of fit?.diagnostics ?? []) warnings.push(`${at}: ${message}`);
+    }
+  }
+  return [...new Set(warnings)];
+}

@@ -1,0 +1,30 @@
+/** @file The exponents a and b of a group by approach and counting, as rows for the terminal, the figure and the page. */
+import type { Interval } from '../fit/fit.ts';
+import type { ExponentRow } from '../report/report.ts';
+import type { CountingFits, GroupAnalysis } from './analyse.ts';
+
+/** Rows in the order: counting, approach, a before b. A refused fit has rows without values and with its reason. */
+export function exponentRows({ fits }: GroupAnalysis): ExponentRow[] {
+  return fits.flatMap((fit) => [...rowsOf(fit, 'Approach 2'), ...rowsOf(fit, 'Approach 3')]);
+}
+
+function rowsOf(fits: CountingFits, approach: 'Approach 2' | 'Approach 3'): ExponentRow[] {
+  const { fit, refused } = approach === 'Approach 2' ? fits.isoflop : fits.surface;
+  const intervals: Record<string, Interval> | null = fit?.intervals ?? null;
+  return (['a', 'b'] as const).map((exponent) => ({
+    approach,
+    counting: fits.name,
+    exponent,
+    value: fit?.exponents?.[exponent] ?? null,
+    interval: intervals?.[exponent] ?? null,
+    ...(refused === null ? {} : { note: refused }),
+  }));
+}
+
+/** Exponents that theory gives for the language of these runs: `a = 1/(2+s)` on `zipf-lexicon`; null elsewhere. */
+export function theoryExponents({ records }: GroupAnalysis): { label: string; a: number; b: number } | null {
+  const data = records[0]?.spec['data'] as { corpus?: string; tail?: number; late_records?: object } | undefined;
+  if (data?.corpus !== 'zipf-lexicon' || data.tail === undefined || data.late_records) return null;
+  const a = 1 / (2 + data.tail);
+  return { label: 'theory, a = 1/(2+s)', a, b: 1 - a };
+}

@@ -1,0 +1,158 @@
+/** @file Wires a group's records and fits to the figures of `report/`. Each figure says in its caption what to see and
+ * how it was computed; one that has nothing to show is left out.
+ */
+import { predictLoss } from '../fit/fit.ts';
+import { formatFixed } from '../lib/format.ts';
+import {
+  exponentsFigure,
+  isoflopValleys,
+  learningCurves,
+  lossContours,
+  optimalScaling,
+  type ReportFigure,
+  residualsFigure,
+  type ScalingFit,
+  type ScalingPanel,
+} from '../report/report.ts';
+import type { CountingFits, GroupAnalysis } from './analyse.ts';
+import { exponentRows, theoryExponents } from './exponent-rows.ts';
+
+/** The figures of a group: learning curves, exponents, then for each counting valleys and scaling, then the surface. */
+export function groupFigures(group: GroupAnalysis): ReportFigure[] {
+  const surface = group.fits[0];
+  return [
+    learningCurvesOf(group),
+    exponentsOf(group),
+    ...group.fits.flatMap((fits) => [valleysOf(fits), scalingOf(fits)]),
+    ...(surface ? [contoursOf(surface), residualsOf(surface)] : []),
+  ].filter((figure) => figure !== null);
+}
+
+const sizeTitle = ({ name }: CountingFits) => (name === 'total' ? 'parameters N' : `parameters N (${name})`);
+
+function learningCurvesOf({ records }: GroupAnalysis): ReportFigure | null {
+  const curves = records
+    .filter(({ eval_curve }) => eval_curve.length > 0)
+    .map(({ num_params, eval_curve }) => ({
+      N: num_params.total,
+      points: eval_curve.map(({ tokens, val_loss }) => ({ tokens, loss: val_loss })),
+    }));
+  if (curves.length === 0) return null;
+  const entropy = records[0]!.entropy_nats;
+  const floor = entropy === null ? {} : { floor: { value: entropy, label: `entropy ${formatFixed(entropy, 4)}` } };
+  return {
+    id: 'learning-curves',
+    title: 'Learning curves',
+    caption:
+      'Validation loss against training tokens, a line a run, coloured by its number of parameters (all of them). ' +
+      (entropy === null ? '' : 'The horizontal line is the exact entropy of the language: no model can go below it. ') +
+      'Only the last point of a line, where its learning rate has decayed, enters the fits.',
+    svg: learningCurves({ curves, ...floor }),
+  };
+}
+
+function exponentsOf(group: GroupAnalysis): ReportFigure | null {
+  const rows = exponentRows(group);
+  if (rows.every(({ value }) => value === null)) return null;
+  const theory = theoryExponents(group);
+  return {
+    id: 'exponents',
+    title: 'Exponents by approach and counting',
+    caption:
+      'a and b of N_opt ~ C^a and D_opt ~ C^b from the same runs, by isoFLOP parabolas (Approach 2) and by the fitted ' +
+      'surface (Approach 3), counting all parameters or only those outside the embeddings and the head. ' +
+      'Bars: 90% bootstrap intervals. Vertical lines: the published values.',
+    svg: exponentsFigure({ rows, ...(theory ? { theory } : {}) }),
+  };
+}
+
+function valleysOf(fits: CountingFits): ReportFigure | null {
+  const { fit } = fits.isoflop;
+  if (!fit || fit.budgets.length === 0) return null;
+  const valleys = fit.budgets.map(({ C, points, parabola, N_opt, L_opt, interior }) => ({
+    C,
+    points: points.map((i) => fits.isoflop_points[i]!),
+    parabola: parabola ? expanded(parabola) : null,
+    minimum: N_opt === null || L_opt === null ? null : { N: N_opt, L: L_opt, isInterior: interior },
+  }));
+  const cut = fits.is_recut
+    ? 'The runs were planned under another counting: each size’s loss is interpolated along its tokens at these budgets.'
+    : 'Each point is a trained run.';
+  return {
+    id: `valleys-${fits.name.replaceAll(/[^a-z0-9]+/g, '-')}`,
+    title: `IsoFLOP valleys, ${fits.name} parameters`,
+    caption:
+      `Final loss against size at fixed training compute (C = 6 N D), a parabola in log N for each budget and its lowest ` +
+      `point. ${cut} A budget whose minimum is not between its sizes is refused.`,
+    svg: isoflopValleys({ valleys, sizeTitle: sizeTitle(fits) }),
+  };
+}
+
+/** c0 + c1 (x - centre) + c2 (x - centre)^2 multiplied out, x = ln N. */
+function expanded({ c0, c1, c2, centre }: { c0: number; c1: number; c2: number; centre: number }) {
+  return [c0 - c1 * centre + c2 * centre ** 2, c1 - 2 * c2 * centre, c2] as [number, number, number];
+}
+
+function scalingOf(fits: CountingFits): ReportFigure | null {
+  const { fit } = fits.isoflop;
+  if (!fit?.exponents || !fit.coefficients) return null;
+  const panel = (symbol: 'N' | 'D', exponent: 'a' | 'b'): ScalingPanel => ({
+    points: fit.budgets.flatMap((budget) => {
+      const value = budget[`${symbol}_opt`];
+      if (value === null) return [];
+      return [{ C: budget.C, value, interval: fit.intervals?.[`${symbol}_opt@${budget.C}`] ?? null }];
+    }),
+    fit: {
+      coefficient: fit.coefficients![symbol],
+      exponent: fit.exponents![exponent],
+      interval: fit.intervals?.[exponent] ?? null,
+    } satisfies ScalingFit,
+  });
+  return {
+    id: `scaling-${fits.name.replaceAll(/[^a-z0-9]+/g, '-')}`,
+    title: `Optimal size and data, ${fits.name} parameters`,
+    caption:
+      'The minima of the valleys against compute with our power law, and the slopes of Kaplan et al. 2020 and Hoffmann ' +
+      'et al. 2022 through the middle of our points. Bars: 90% bootstrap intervals over whole model sizes.',
+    svg: optimalScaling({ N: panel('N', 'a'), D: panel('D', 'b'), label: `Approach 2, ${fits.name} parameters` }),
+  };
+}
+
+function contoursOf(fits: CountingFits): ReportFigure | null {
+  const { fit } = fits.surface;
+  if (!fit?.exponents) return null;
+  const budgets = fits.isoflop.fit?.budgets.map(({ C }) => C) ?? [];
+  return {
+    id: 'contours',
+    title: `Fitted loss over size and data, ${fits.name} parameters`,
+    caption:
+      'Contours of L(N, D) = E + A/N^alpha + B/D^beta fitted to all runs (dots), with the line of least loss at each ' +
+      'compute and, dashed, lines of equal compute. Far from the dots the contours are extrapolation.',
+    svg: lossContours({
+      loss: (N, D) => predictLoss(fit, { N, D }),
+      runs: fits.points,
+      budgets,
+      sizeTitle: sizeTitle(fits),
+    }),
+  };
+}
+
+function residualsOf(fits: CountingFits): ReportFigure | null {
+  const { fit } = fits.surface;
+  if (!fit) return null;
+  const left_out = new Set(fit.dropped.map(({ id }) => id));
+  const points = fits.points
+    .filter(({ id }) => !left_out.has(id!))
+    .map(({ N, D, C, L }) => {
+      const predicted = predictLoss(fit, { N, D });
+      return { N, D, predicted, residual: Math.log(L / predicted), C };
+    });
+  return {
+    id: 'residuals',
+    title: 'What the fitted law leaves over',
+    caption:
+      'Residuals of log loss against size, data and predicted loss. A pattern, rather than scatter about zero, means ' +
+      'that the law is not the right form here, and that its exponents should not be trusted far out.',
+    svg: residualsFigure({ points, sizeTitle: sizeTitle(fits) }),
+  };
+}

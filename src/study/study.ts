@@ -1,0 +1,117 @@
+/** @file The door of `study/`: a folder of runs -> fits, summary, figures and the report.
+ * Flow: sweep -> records -> here -> report. Everything is computed from the records, so a report can be made again
+ * from a folder at any time.
+ */
+import { createHash } from 'node:crypto';
+import { canonicalJson, type FitConfig } from '../config/config.ts';
+import { formatFixed, formatInterval, formatNumber } from '../lib/format.ts';
+import { fitPath, writeJsonAtomic } from '../log/log.ts';
+import { type RunRecord, SCHEMA_VERSION } from '../log/record.ts';
+import { type Headline, type ReportInput, writeReport } from '../report/report.ts';
+import { analyseRecords, type GroupAnalysis } from './analyse.ts';
+import { exponentRows, theoryExponents } from './exponent-rows.ts';
+import { groupFigures } from './figures.ts';
+import { formatSummary, lawRows } from './summary.ts';
+
+export { analyseRecords, type CountingFits, type GroupAnalysis } from './analyse.ts';
+export { type PointsFile, readPoints } from './points.ts';
+export { type FlopsCounting, type ParamsCounting, pointsOf } from './record-points.ts';
+export { formatSummary };
+
+/** What a finished study left behind. */
+export interface StudyResult {
+  groups: GroupAnalysis[];
+  /** Path of report.html. */
+  report: string;
+  files: string[];
+}
+
+export interface StudyInput {
+  name: string;
+  description: string;
+  /** The command that makes this report again. */
+  command: string;
+  /** The resolved study as text. */
+  config?: string;
+  fit: FitConfig;
+  /** Seed of the bootstrap. */
+  seed: number;
+}
+
+/** Fits the records of a study and writes fit.json, report.html and the figures into `dir`. Throws `storage`. */
+export async function finishStudy(dir: string, records: readonly RunRecord[], input: StudyInput): Promise<StudyResult> {
+  const groups = analyseRecords(records, { ...input.fit, seed: input.seed });
+  writeJsonAtomic(fitPath(dir), fitFile(input.name, groups));
+  const { html, files } = await writeReport(dir, reportInput(groups, input));
+  return { groups, report: html, files };
+}
+
+/** fit.json: every fit of every group as plain data, without the bootstrap's draws. */
+function fitFile(study: string, groups: readonly GroupAnalysis[]) {
+  return { schema_version: SCHEMA_VERSION, study, groups: groups.map(plainGroup) };
+}
+
+/** A group's fits as plain data. */
+export function plainGroup({ name, num_finished, fits, warnings }: GroupAnalysis) {
+  return {
+    name,
+    num_runs: num_finished,
+    fits: fits.map(({ counting, isoflop, surface, is_recut }) => {
+      const { draws, ...law } = surface.fit ?? { draws: undefined };
+      const chinchilla = surface.fit ? law : null;
+      return { counting, is_recut, isoflop: isoflop.fit, isoflop_refused: isoflop.refused, chinchilla, chinchilla_refused: surface.refused };
+    }),
+    warnings,
+  };
+}
+
+function reportInput(groups: readonly GroupAnalysis[], input: StudyInput): ReportInput {
+  const hashes = groups.flatMap(({ records }) => records.map(({ config_hash }) => config_hash)).sort();
+  return {
+    name: input.name,
+    description: input.description,
+    created_at: new Date().toISOString(),
+    command: input.command,
+    config_hash: createHash('sha256').update(canonicalJson(hashes)).digest('hex'),
+    ...(input.config === undefined ? {} : { config: input.config }),
+    headlines: [],
+    warnings: [],
+    groups: groups.map((group) => ({
+      name: group.name,
+      title: titleOf(group),
+      headlines: headlinesOf(group),
+      warnings: group.warnings,
+      figures: groupFigures(group),
+      exponents: exponentRows(group),
+      laws: lawRows(group),
+      runs: group.records,
+    })),
+  };
+}
+
+function titleOf({ name, records }: GroupAnalysis): string {
+  const corpus = records[0]?.corpus.name;
+  return corpus === undefined || corpus === name ? name : `${name}: ${corpus}`;
+}
+
+/** The numbers to print large: exponents by all parameters, and the floor where the true one is known. */
+function headlinesOf(group: GroupAnalysis): Headline[] {
+  const theory = theoryExponents(group);
+  const rows = exponentRows(group).filter(({ exponent, value }) => exponent === 'a' && value !== null);
+  const headlines: Headline[] = rows.map(({ approach, counting, value, interval }) => ({
+    label: `a, ${approach}, ${counting}`,
+    value: interval ? formatInterval(value!, interval, 2) : formatFixed(value!, 2),
+    detail: theory ? `theory ${formatFixed(theory.a, 2)}` : 'Kaplan .73, Hoffmann .50',
+  }));
+  const entropy = group.records[0]?.entropy_nats ?? null;
+  const floor = group.fits[0]?.surface.fit;
+  if (entropy !== null && floor?.params['E'] !== undefined) {
+    const interval = floor.intervals?.['E'];
+    headlines.push({
+      label: 'E, fitted floor',
+      value: interval ? formatInterval(floor.params['E'], interval, 2) : formatNumber(floor.params['E']),
+      detail: `exact entropy ${formatFixed(entropy, 4)}`,
+    });
+  }
+  return headlines;
+}
