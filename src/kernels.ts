@@ -1,7 +1,8 @@
 /** @file Names and signatures of the lab's own tfjs kernels: the seam between the model and the backends.
  * `model/ops/` brings a composed version of each, made of standard tfjs kernels; a backend may register
  * a fused one under the same name, and then that one runs. All tensors are float32 but for token ids
- * (int32). Shapes: M = B T rows (B sequences of T tokens), D = d_model, H heads of E = D / H, V tokens.
+ * (int32). Shapes: M = B T rows (B sequences of T tokens), D = d_model, H heads of E = D / H, V tokens
+ * (at least 2: tfjs's `oneHot` takes no less).
  *
  * | kernel | inputs | attrs | outputs |
  * |---|---|---|---|

@@ -1,6 +1,14 @@
 /** @file `fit` and `predict`: a law from a study's runs or from a table of points, and what it says elsewhere. */
 import { readFileSync, statSync } from 'node:fs';
-import { type Diagnostic, fitLaw, type FitPoint, type LawFit, type LossName, optimum, predictLoss } from '../fit/fit.ts';
+import {
+  type Diagnostic,
+  type FitPoint,
+  fitLaw,
+  type LawFit,
+  type LossName,
+  optimum,
+  predictLoss,
+} from '../fit/fit.ts';
 import { EXIT, LabError } from '../lib/errors.ts';
 import { formatCount, formatFixed, formatFlops, formatNumber } from '../lib/format.ts';
 import { readSweep, writeJsonAtomic } from '../log/log.ts';
@@ -43,7 +51,11 @@ export function fitCommand(source: string, options: FitCommandOptions): number {
     ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
   });
   const { draws, ...plain } = fit;
-  const value = { schema_version: SCHEMA_VERSION, counting: { params: options.params, flops: options.flops }, ...plain };
+  const value = {
+    schema_version: SCHEMA_VERSION,
+    counting: { params: options.params, flops: options.flops },
+    ...plain,
+  };
   if (options.out !== undefined) writeJsonAtomic(options.out, { ...value, draws });
   printResult(options, value, () => formatFit(fit));
   return EXIT.ok;
@@ -103,7 +115,9 @@ function formatFit(fit: LawFit): string {
 }
 
 const diagnosticLines = (diagnostics: readonly Diagnostic[]) =>
-  diagnostics.map(({ severity, name, message }) => `${severity === 'refuse' ? 'refused' : 'warning'} (${name}): ${message}`);
+  diagnostics.map(
+    ({ severity, name, message }) => `${severity === 'refuse' ? 'refused' : 'warning'} (${name}): ${message}`,
+  );
 
 export interface PredictOptions extends OutputOptions {
   compute?: number;
@@ -149,7 +163,10 @@ function readFit(file: string, { group }: PredictOptions): LawFit {
   } catch (error) {
     throw new LabError('usage', `cannot read a fit from ${file}: ${(error as Error).message}`, { cause: error });
   }
-  const groups = value['groups'] as { name: string; fits: { chinchilla: LawFit | null; chinchilla_refused: string }[] }[];
+  const groups = value['groups'] as {
+    name: string;
+    fits: { chinchilla: LawFit | null; chinchilla_refused: string }[];
+  }[];
   if (groups === undefined) {
     if (typeof value['law'] !== 'string' || typeof value['params'] !== 'object') {
       throw new LabError('usage', `${file} is not a fit; make one with fit --out, or name the fit.json of a study`);

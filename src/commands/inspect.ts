@@ -26,7 +26,7 @@ export async function exportCommand(
   const { format, out } = options;
   const result = await exportSweep({ dir, format, ...(out === undefined ? {} : { out }) });
   for (const { message } of result.problems) note(options, `warning: ${message}`);
-  printResult(options, result, () => result.files.join('\n'));
+  printResult(options, result, () => result.files.map((file) => file.path).join('\n'));
   return EXIT.ok;
 }
 

@@ -1,6 +1,7 @@
 /** @file The verbs and options of the command line, as a commander program. */
 import { readFileSync } from 'node:fs';
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
+import { SHELLS, type Shell } from '../completion.ts';
 import {
   type OutputOptions,
   positiveNumber,
@@ -156,6 +157,6 @@ function addMachine(program: Command, exit: Exit): void {
   program
     .command('completion')
     .description('a completion script for the shell')
-    .argument('<shell>', 'bash, zsh or fish')
-    .action(async (shell: string) => exit((await import('./completion.ts')).completionCommand(program, shell)));
+    .addArgument(new Argument('<shell>', 'which shell').choices(SHELLS))
+    .action(async (shell: Shell) => exit((await import('./completion.ts')).completionCommand(program, shell)));
 }

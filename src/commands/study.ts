@@ -45,7 +45,10 @@ export async function reportCommand(dir: string, options: OutputOptions): Promis
   const { records, problems } = readSweep(dir);
   for (const { message } of problems) note(options, `warning: ${message}`);
   if (!existsSync(snapshotPath(dir))) {
-    throw new LabError('usage', `${dir} holds no study.yaml; report wants the folder of a study that was run with study`);
+    throw new LabError(
+      'usage',
+      `${dir} holds no study.yaml; report wants the folder of a study that was run with study`,
+    );
   }
   const config = printConfig(loadConfig([snapshotPath(dir)]));
   await fitAndPrint(path.resolve(dir), records, { ...options, command: `scaling-lab report ${dir}`, config, startMs });

@@ -78,6 +78,12 @@ export function fitLaw(points: readonly FitPoint[], options: FitOptions = {}): L
   const problem = makeProblem(law, kept);
   const { best, starts } = minimise(problem, loss, options.starts);
   const params = law.toParams(best.theta, problem.centre);
+  for (const [name, value] of Object.entries(params))
+    if (!Number.isFinite(value))
+      throw tooLittle(
+        'optimum_on_bound',
+        `the points do not determine ${name} of ${law.name}: the optimum lies at infinity`,
+      );
   const resampled = bootstrap(kept, options, (multiplicity) => {
     const refit = refitted(law, problem, kept, loss, best, multiplicity);
     return refit && { ...law.toParams(refit.theta, problem.centre), ...exponentsOf(law, problem, refit.theta) };

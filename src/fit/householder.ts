@@ -41,7 +41,7 @@ export function leastSquares(rows: Float64Array, k: number): { solution: Float64
     for (let q = p + 1; q < k; q++) value -= triangle[p * width + q]! * solution[q]!;
     for (let q = 0; q <= p; q++) norm += triangle[q * width + p]! ** 2;
     const pivot = triangle[p * width + p]!;
-    solution[p] = Math.abs(pivot) > 1e-13 * Math.sqrt(norm) ? value / pivot : 0;
+    solution[p] = Math.abs(pivot) <= 1e-13 * Math.sqrt(norm) ? 0 : value / pivot;
   }
   return { solution, sum_squares: triangle[width * width - 1]! ** 2 };
 }

@@ -54,11 +54,9 @@ const BIAS = 0.02;
 export function fitIsoflop(points: readonly FitPoint[], options: IsoflopOptions = {}): IsoflopFit {
   const fit = fitValleys(points, options);
   if (fit.exponents) return fit;
-  const reasons = fit.diagnostics.filter((d) => d.severity === 'refuse').map((d) => d.message);
-  throw tooLittle(
-    'too_few_budgets',
-    `an exponent needs two budgets with a minimum; ${reasons.join('; ') || 'found none'}`,
-  );
+  const reasons = fit.diagnostics.filter((d) => d.severity === 'refuse' && d.name !== 'too_few_budgets');
+  const why = reasons.map((d) => d.message).join('; ') || `found ${fit.budgets.length} among ${fit.num_points} points`;
+  throw tooLittle('too_few_budgets', `an exponent needs two budgets with a minimum; ${why}`);
 }
 
 /** The same, but with `exponents: null` in place of the error: the valleys can still be drawn. */

@@ -168,7 +168,7 @@ function ofResiduals(fit: LawFit, problem: Problem, theta: Float64Array, points:
   const found: Diagnostic[] = [];
   const limit = OUTLIER * MAD_TO_SD * fit.residuals.median_abs;
   const r = residuals(problem, theta);
-  const ids = points.flatMap((p, i) => (Math.abs(r[i]!) > limit && limit > 1e-12 ? [p.id ?? `point ${i + 1}`] : []));
+  const ids = points.flatMap((p, i) => (Math.abs(r[i]!) > limit && limit > 1e-9 ? [p.id ?? `point ${i + 1}`] : []));
   if (ids.length > 0)
     found.push(
       warn('outliers', `${ids.length} points lie more than ${OUTLIER} robust standard deviations off the law`, {

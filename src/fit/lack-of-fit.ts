@@ -19,12 +19,15 @@ export interface LackOfFit {
 
 /** Degrees of freedom of pure error from which on the repeated cells decide. */
 const ENOUGH_REPEATS = 4;
+/** Residuals of log loss below this are rounding: there is nothing to test. */
+const ROUNDING = 1e-9;
 /** From a median absolute residual to a standard deviation, for normal noise. */
 export const MAD_TO_SD = 1.4826;
 
-/** The test at the optimum `theta`; null where there are too few points for it. */
+/** The test at the optimum `theta`; null where there are too few points for it or the fit is exact. */
 export function lackOfFit(problem: Problem, theta: Float64Array, points: readonly FitPoint[]): LackOfFit | null {
   const raw = residuals(problem, theta);
+  if (raw.every((r) => Math.abs(r) < ROUNDING)) return null;
   const clip = 3 * MAD_TO_SD * median(Array.from(raw, Math.abs));
   const r = raw.map((x) => Math.min(clip, Math.max(-clip, x)));
   const free = [...theta.keys()].filter((k) => Number.isFinite(theta[k]!));

@@ -37,7 +37,7 @@ export interface StartsReport {
   next_best: number | null;
 }
 
-/** How many descents: 'screened' (about 60), or 'all' of the grid. */
+/** How many descents: 'screened' (32), or 'all' of the grid. */
 export type Starts = 'screened' | 'all';
 
 /** Share of the cancelling terms below which the gradient counts as zero, and the share aimed at. */
@@ -49,6 +49,8 @@ const ROUNDING = 1e-13;
 const NEGLIGIBLE = 1e-4;
 /** A term that is a smaller share of the loss at every point is taken as zero. */
 const VANISHED = 1e-4;
+/** A root mean square residual that counts as none: two optima below it are the same exact fit. */
+const EXACT = 1e-11;
 /** Where L-BFGS hands over to Newton. */
 const ROUGH = 1e-4;
 /** Objectives that agree to this share are one optimum. */
@@ -58,8 +60,8 @@ const NEAR = 0.02;
 /** A corner smaller than this is approached by tenths from `FIRST_DELTA`. */
 const SMALL_DELTA = 1e-4;
 const FIRST_DELTA = 1e-3;
-/** Starts of the grid that screening keeps: best overall. */
-const SCREENED = 48;
+/** Starts of the grid that screening keeps. */
+const SCREENED = 32;
 
 /** Descends from `start` under `loss`; ends early, and returns `known`, where it comes upon that optimum. */
 export function descend(problem: Problem, loss: RobustLoss, start: Float64Array, known?: Minimum): Minimum {
@@ -75,12 +77,16 @@ export function descend(problem: Problem, loss: RobustLoss, start: Float64Array,
   return best;
 }
 
-/** Whether L-BFGS ended beside a known optimum: nearly its objective, at nearly its place. */
-function same(value: number, theta: Float64Array, known: Minimum): boolean {
-  return (
-    value <= known.objective * (1 + SAME) &&
-    theta.every((x, k) => x === known.theta[k] || Math.abs(x - known.theta[k]!) <= NEAR)
-  );
+/** Whether L-BFGS ended beside a known optimum, not below it: nearly its objective, at nearly its place. */
+function same(problem: Problem, value: number, theta: Float64Array, known: Minimum): boolean {
+  const beside = theta.every((x, k) => x === known.theta[k] || Math.abs(x - known.theta[k]!) <= NEAR);
+  return beside && value >= known.objective && agrees(problem, value, known.objective);
+}
+
+/** Whether an objective is the best one to within `SAME`, or both are rounding. */
+function agrees(problem: Problem, value: number, best: number): boolean {
+  const total = problem.weight.reduce((sum, w) => sum + w, 0);
+  return value <= best * (1 + SAME) + 0.5 * total * EXACT ** 2;
 }
 
 /** The optimum with the absent term k let go; null where it is present, or the objective rises with it. */
@@ -118,7 +124,7 @@ function descendOn(problem: Problem, loss: RobustLoss, start: Float64Array, know
   const first = onPresent(problem, loss, start);
   const rough = lbfgs(first.f, first.x, { done: first.below(ROUGH) });
   const reached = withoutVanished(problem, first.place(rough.x));
-  if (known && rough.value >= known.objective && same(rough.value, reached, known)) return known;
+  if (known && same(problem, rough.value, reached, known)) return known;
   const second = onPresent(problem, loss, reached);
   const fine = newton(second.f, second.x, { hessian: second.hessian, done: second.below(AIM) });
   const gradient = new Float64Array(fine.x.length);
@@ -195,18 +201,17 @@ export function minimise(
   met.sort((x, y) => x.objective - y.objective);
   const best = met[0];
   if (!best) throw new Error(`no start of the law ${law.name} has a finite objective`);
-  const agrees = (m: Minimum): boolean => m.objective <= best.objective * (1 + SAME) || m.objective === best.objective;
   const distinct: number[] = [];
   for (const { objective, converged } of met)
-    if (converged && objective > (distinct.at(-1) ?? -1) * (1 + SAME)) distinct.push(objective);
-  const next = distinct.find((objective) => objective > best.objective * (1 + SAME));
+    if (converged && !(distinct.length > 0 && agrees(problem, objective, distinct.at(-1)!))) distinct.push(objective);
+  const next = distinct.find((objective) => !agrees(problem, objective, best.objective));
   return {
     best,
     starts: {
       grid: grid.length,
       projected: projected.length,
       run: met.length,
-      reached_best: met.filter(agrees).length,
+      reached_best: met.filter((m) => agrees(problem, m.objective, best.objective)).length,
       converged: met.filter((m) => m.converged).length,
       distinct: distinct.length,
       next_best: next === undefined || best.objective === 0 ? null : next / best.objective - 1,
@@ -214,14 +219,17 @@ export function minimise(
   };
 }
 
-/** The starts of lowest objective. */
+/** Half of them the starts of lowest objective, half spread evenly over all the others by objective. */
 function screened(problem: Problem, loss: RobustLoss, grid: Float64Array[]): Float64Array[] {
   if (grid.length <= SCREENED) return grid;
   const gradient = new Float64Array(problem.law.coordinates.length);
-  return grid
+  const ordered = grid
     .map((theta) => ({ theta, value: evaluate(problem, loss, theta, gradient) }))
     .filter(({ value }) => Number.isFinite(value))
     .sort((x, y) => x.value - y.value)
-    .slice(0, SCREENED)
     .map(({ theta }) => theta);
+  const half = SCREENED / 2;
+  const others = ordered.slice(half);
+  const spread = Array.from({ length: half }, (_, i) => others[Math.floor((i * others.length) / half)]);
+  return [...ordered.slice(0, half), ...spread.filter((theta) => theta !== undefined)];
 }

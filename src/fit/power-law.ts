@@ -14,9 +14,13 @@ export interface PowerLaw {
 }
 
 /** Fits `y = coefficient x^exponent`; `sigma` is the standard error of ln y.
- * @throws LabError('too_little_data') for fewer than two distinct x.
+ * @throws LabError('usage') for values that are not positive; LabError('too_little_data') for fewer than two distinct x.
  */
 export function fitPowerLaw(points: readonly { x: number; y: number; sigma?: number }[]): PowerLaw {
+  for (const p of points)
+    for (const [name, value] of Object.entries(p))
+      if (!(value > 0 && Number.isFinite(value)))
+        throw new LabError('usage', `invalid ${name}: ${value} is not positive; leave the point out`);
   if (new Set(points.map((p) => p.x)).size < 2)
     throw new LabError('too_little_data', `a power law needs two distinct x, got ${points.length} points at one`);
   const weight = points.map((p) => 1 / (p.sigma ?? 1) ** 2);

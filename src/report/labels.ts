@@ -76,13 +76,17 @@ export interface PlacedLabel {
   size?: number;
   /** Best first. */
   places: readonly Place[];
+  /** The mark's pixel, where a place far below it gets an upright leader; other labels keep off the leader. */
+  mark?: Pixel;
 }
+
+type Pixel = readonly [number, number];
 
 export interface Obstacles {
   /** Centres of dots. */
-  dots?: readonly (readonly [number, number])[];
+  dots?: readonly Pixel[];
   /** Lines through these points. */
-  lines?: readonly (readonly (readonly [number, number])[])[];
+  lines?: readonly (readonly Pixel[])[];
 }
 
 /** The first free place of each label, in the order given; null where all are taken or outside the frame. */
@@ -92,18 +96,44 @@ export function choosePlaces(
   { dots = [], lines = [] }: Obstacles,
 ): (Place | null)[] {
   const taken: Box[] = dots.map(([x, y]) => ({ x0: x - 3, x1: x + 3, y0: y - 3, y1: y + 3 }));
+  const labelsTaken: Box[] = [];
+  const leaders: (readonly Pixel[])[] = [];
   return labels.map((label) => {
     for (const place of label.places) {
       const box = boxOf(label, place);
+      const leader = leaderOf(label, place);
       if (box.x0 < frame.left || box.x1 > frame.right || box.y0 < frame.top || box.y1 > frame.bottom) continue;
-      if (taken.some((t) => t.x0 < box.x1 && t.x1 > box.x0 && t.y0 < box.y1 && t.y1 > box.y0)) continue;
-      if (lines.some((line) => line.some((p, i) => i > 0 && crosses(line[i - 1]!, p, box)))) continue;
-      taken.push(box);
+      if ([...taken, ...labelsTaken].some((t) => t.x0 < box.x1 && t.x1 > box.x0 && t.y0 < box.y1 && t.y1 > box.y0))
+        continue;
+      if ([...lines, ...leaders].some((line) => meets(line, box))) continue;
+      if (labelsTaken.some((t) => meets(leader, t))) continue;
+      if (lines.some((line) => line.some((p, i) => i > 0 && cross(line[i - 1]!, p, leader)))) continue;
+      labelsTaken.push(box);
+      if (leader.length > 0) leaders.push(leader);
       return place;
     }
     return null;
   });
 }
+
+/** The upright line from a mark down to its label; empty where the label is near its mark. */
+function leaderOf({ mark }: PlacedLabel, place: Place): readonly Pixel[] {
+  if (mark === undefined || place.y < mark[1] + 20) return [];
+  return [
+    [mark[0], mark[1] + 4],
+    [mark[0], place.y - 6],
+  ];
+}
+
+/** Whether the segment from a to b crosses an upright leader. */
+function cross(a: Pixel, b: Pixel, leader: readonly Pixel[]): boolean {
+  const [from, to] = leader;
+  if (!from || !to) return false;
+  return crosses(a, b, { x0: from[0], x1: from[0], y0: from[1], y1: to[1] });
+}
+
+const meets = (line: readonly Pixel[], box: Box): boolean =>
+  line.some((p, i) => i > 0 && crosses(line[i - 1]!, p, box));
 
 /** The labels at their places; those without a place are left out. The white below the letters is an outline or, for
  * labels that stand on a line, a plate that interrupts it. */
@@ -119,6 +149,11 @@ export function drawPlaced(
     if (!place) return [];
     const { text, color, size = FONT_SIZE.label } = label;
     const words = drawText(document, { ...place, text, size, fill: textColor(color), halo: !hasPlates });
+    const [from, to] = leaderOf(label, place);
+    if (from && to) {
+      const d = `M${from[0]},${from[1]}L${to[0]},${to[1]}`;
+      return [path(document, d, { stroke: color, 'stroke-width': 0.75 }), words];
+    }
     if (!hasPlates) return [words];
     const { x0, x1, y0, y1 } = boxOf(label, place);
     return [path(document, `M${x0},${y0}H${x1}V${y1}H${x0}Z`, { fill: COLOR.background }), words];
@@ -140,7 +175,7 @@ function boxOf({ text, size = FONT_SIZE.label }: PlacedLabel, { x, y, anchor }: 
 }
 
 /** Whether the segment from a to b meets the box (Liang and Barsky 1984). */
-function crosses(a: readonly [number, number], b: readonly [number, number], box: Box): boolean {
+function crosses(a: Pixel, b: Pixel, box: Box): boolean {
   let [enter, leave] = [0, 1];
   for (const [from, step, lo, hi] of [
     [a[0], b[0] - a[0], box.x0, box.x1],

@@ -51,6 +51,7 @@ th, td { padding: .32rem .7rem; text-align: left; white-space: nowrap; vertical-
 th.num, td.num { text-align: right; }
 thead th { border-bottom: 1px solid var(--line); font-weight: 600; }
 tbody tr + tr > * { border-top: 1px solid color-mix(in srgb, var(--line) 55%, transparent); }
+td:last-child { white-space: normal; min-width: 6rem; }
 tr.marked td { color: var(--bad); }
 .wide { width: min(76rem, 100vw - 2.5rem); margin-left: 50%; transform: translateX(-50%); }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .8rem 1rem; overflow-x: auto;
@@ -61,7 +62,9 @@ table.facts th { font-weight: 400; color: var(--soft); white-space: nowrap; }
 table.facts td { white-space: normal; overflow-wrap: anywhere; }
 @media (max-width: 40rem) { html { font-size: 16px; } body { padding: 1.5rem 1rem 3rem; } h1 { font-size: 1.6rem; } }
 @media print {
+  tr { break-inside: avoid; }
   body { padding: 0; font-size: 10pt; } .wide { width: 100%; margin: 0; transform: none; } .scroll { border: 0; }
-  table { font-size: 6.5pt; } th, td { padding: .15rem .25rem; white-space: normal; } h2 { break-after: avoid; }
+  table { font-size: 6.5pt; } th, td { padding: .1rem .25rem; } h2, h3 { break-after: avoid; } figure { margin: 1rem 0; }
+  figure svg { max-height: 3.9in; } .wide table { font-size: 4.6pt; } .wide th, .wide td { padding: .05rem .15rem; }
 }
 `;

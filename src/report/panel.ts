@@ -20,7 +20,7 @@ export interface Axis {
   ticks?: boolean;
 }
 
-export interface Margin {
+interface Margin {
   top: number;
   right: number;
   bottom: number;
@@ -40,7 +40,7 @@ export interface Frame {
 }
 
 /** Draws on a frame; null draws nothing. */
-export type Overlay = (frame: Frame) => SvgNode | null;
+type Overlay = (frame: Frame) => SvgNode | null;
 
 export interface PanelOptions {
   /** Upper left corner on the sheet. */

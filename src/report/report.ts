@@ -7,25 +7,14 @@ import { writeFileAtomic } from '../log/log.ts';
 import { type ReportInput, renderReport } from './html.ts';
 import { renderPng } from './png.ts';
 
-export {
-  type ExponentReference,
-  type ExponentRow,
-  type ExponentsInput,
-  exponents as exponentsFigure,
-} from './figures/exponents.ts';
-export { type IsoflopValleysInput, isoflopValleys, type Valley } from './figures/isoflop-valleys.ts';
-export { type LearningCurve, type LearningCurvesInput, learningCurves } from './figures/learning-curves.ts';
-export { type LossContoursInput, lossContours } from './figures/loss-contours.ts';
-export {
-  type OptimalScalingInput,
-  optimalScaling,
-  type ScalingFit,
-  type ScalingGuide,
-  type ScalingPanel,
-} from './figures/optimal-scaling.ts';
-export { type Residual, type ResidualsInput, residuals as residualsFigure } from './figures/residuals.ts';
+export { type ExponentRow, exponents as exponentsFigure } from './figures/exponents.ts';
+export { isoflopValleys, type Valley } from './figures/isoflop-valleys.ts';
+export { learningCurves } from './figures/learning-curves.ts';
+export { lossContours } from './figures/loss-contours.ts';
+export { optimalScaling, type ScalingPanel } from './figures/optimal-scaling.ts';
+export { residuals as residualsFigure } from './figures/residuals.ts';
 export type { Headline, ReportFigure, ReportGroup, ReportInput } from './html.ts';
-export { exponentTable, type LawRow, lawTable, runTable, type Table, tableToText } from './tables.ts';
+export { exponentTable, type LawRow, lawTable, runTable, tableToText } from './tables.ts';
 export { renderPng, renderReport };
 
 /** Writes report.html, `<group>-<figure>.svg` and `.png` into `dir`, each whole or not at all (a temporary file, then a

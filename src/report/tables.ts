@@ -16,12 +16,12 @@ import type { RunRecord } from '../log/record.ts';
 import { escapeMarkup } from './document.ts';
 import type { ExponentRow } from './figures/exponents.ts';
 
-export interface Column {
+interface Column {
   title: string;
   align: 'left' | 'right';
 }
 
-export interface TableRow {
+interface TableRow {
   cells: string[];
   /** Rows that need attention: a run that did not finish, a fit that was refused. */
   isMarked?: boolean;

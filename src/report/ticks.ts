@@ -7,7 +7,7 @@ import { formatFixed } from '../lib/format.ts';
 import { join, powerOfTen, type RichText, textWidth } from './rich-text.ts';
 import { FONT_SIZE } from './theme.ts';
 
-export interface Tick {
+interface Tick {
   value: number;
   label: RichText;
 }

@@ -3,7 +3,15 @@
  * For Approach 2 the isoFLOPs are taken as planned under the counting they were planned in, and cut anew under any other.
  */
 import type { FitConfig } from '../config/config.ts';
-import { fitLaw, type FitPoint, fitValleys, type IsoflopFit, type LawFit, recutIsoflops } from '../fit/fit.ts';
+import {
+  type Diagnostic,
+  type FitPoint,
+  fitLaw,
+  fitValleys,
+  type IsoflopFit,
+  type LawFit,
+  recutIsoflops,
+} from '../fit/fit.ts';
 import { LabError } from '../lib/errors.ts';
 import type { RunRecord } from '../log/record.ts';
 import { type Counting, countingName, pointsOf } from './record-points.ts';
@@ -47,7 +55,13 @@ export interface AnalyseOptions extends FitConfig {
 /** The analysis of every group, in the order in which groups first occur. */
 export function analyseRecords(records: readonly RunRecord[], options: AnalyseOptions): GroupAnalysis[] {
   const names = [...new Set(records.map(({ group }) => group))];
-  return names.map((name) => analyseGroup(name, records.filter(({ group }) => group === name), options));
+  return names.map((name) =>
+    analyseGroup(
+      name,
+      records.filter(({ group }) => group === name),
+      options,
+    ),
+  );
 }
 
 function analyseGroup(name: string, records: RunRecord[], options: AnalyseOptions): GroupAnalysis {
@@ -83,9 +97,9 @@ function plannedBudgets(records: readonly RunRecord[], { params, flops }: Counti
   return budgets.length > 0 ? [...new Set(budgets)].sort((x, y) => x - y) : null;
 }
 
-function attempt<T>(fit: () => T): Outcome<T> {
+function attempt<T>(run: () => T): Outcome<T> {
   try {
-    return { fit: fit(), refused: null };
+    return { fit: run(), refused: null };
   } catch (error) {
     if (error instanceof LabError && error.exit === 'too_little_data') return { fit: null, refused: error.message };
     throw error;
@@ -107,8 +121,17 @@ function warningsOf(records: readonly RunRecord[], fits: readonly CountingFits[]
     ] as const) {
       const at = `${approach}, ${name}`;
       if (refused !== null) warnings.push(`${at}: ${refused}`);
-      for (const { message } of fit?.diagnostics ?? []) warnings.push(`${at}: ${message}`);
+      for (const message of briefly(fit?.diagnostics ?? [])) warnings.push(`${at}: ${message}`);
     }
   }
   return [...new Set(warnings)];
+}
+
+/** One sentence a kind of diagnostic: budgets often share one. All of them are in fit.json. */
+function briefly(diagnostics: readonly Diagnostic[]): string[] {
+  const kinds = [...new Set(diagnostics.map(({ name }) => name))];
+  return kinds.map((kind) => {
+    const [first, ...others] = diagnostics.filter(({ name }) => name === kind);
+    return others.length === 0 ? first!.message : `${first!.message} (and ${others.length} more like it)`;
+  });
 }

@@ -26,5 +26,5 @@ export function theoryExponents({ records }: GroupAnalysis): { label: string; a:
   const data = records[0]?.spec['data'] as { corpus?: string; tail?: number; late_records?: object } | undefined;
   if (data?.corpus !== 'zipf-lexicon' || data.tail === undefined || data.late_records) return null;
   const a = 1 / (2 + data.tail);
-  return { label: 'theory, a = 1/(2+s)', a, b: 1 - a };
+  return { label: 'theory', a, b: 1 - a };
 }

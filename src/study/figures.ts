@@ -2,7 +2,6 @@
  * how it was computed; one that has nothing to show is left out.
  */
 import { predictLoss } from '../fit/fit.ts';
-import { formatFixed } from '../lib/format.ts';
 import {
   exponentsFigure,
   isoflopValleys,
@@ -11,7 +10,6 @@ import {
   optimalScaling,
   type ReportFigure,
   residualsFigure,
-  type ScalingFit,
   type ScalingPanel,
 } from '../report/report.ts';
 import type { CountingFits, GroupAnalysis } from './analyse.ts';
@@ -39,7 +37,7 @@ function learningCurvesOf({ records }: GroupAnalysis): ReportFigure | null {
     }));
   if (curves.length === 0) return null;
   const entropy = records[0]!.entropy_nats;
-  const floor = entropy === null ? {} : { floor: { value: entropy, label: `entropy ${formatFixed(entropy, 4)}` } };
+  const floor = entropy === null ? {} : { floor: { value: entropy, label: 'entropy' } };
   return {
     id: 'learning-curves',
     title: 'Learning curves',
@@ -106,7 +104,7 @@ function scalingOf(fits: CountingFits): ReportFigure | null {
       coefficient: fit.coefficients![symbol],
       exponent: fit.exponents![exponent],
       interval: fit.intervals?.[exponent] ?? null,
-    } satisfies ScalingFit,
+    },
   });
   return {
     id: `scaling-${fits.name.replaceAll(/[^a-z0-9]+/g, '-')}`,

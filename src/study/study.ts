@@ -59,7 +59,14 @@ export function plainGroup({ name, num_finished, fits, warnings }: GroupAnalysis
     fits: fits.map(({ counting, isoflop, surface, is_recut }) => {
       const { draws, ...law } = surface.fit ?? { draws: undefined };
       const chinchilla = surface.fit ? law : null;
-      return { counting, is_recut, isoflop: isoflop.fit, isoflop_refused: isoflop.refused, chinchilla, chinchilla_refused: surface.refused };
+      return {
+        counting,
+        is_recut,
+        isoflop: isoflop.fit,
+        isoflop_refused: isoflop.refused,
+        chinchilla,
+        chinchilla_refused: surface.refused,
+      };
     }),
     warnings,
   };

@@ -59,7 +59,12 @@ function exponentLines(group: GroupAnalysis): string[] {
   const theory = theoryExponents(group);
   if (theory) table.push(['  theory', '1/(2+s)', formatFixed(theory.a, 3), formatFixed(theory.b, 3)]);
   const widths = table[0]!.map((_, i) => Math.max(...table.map((row) => row[i]!.length)));
-  return table.map((row) => row.map((text, i) => text.padEnd(widths[i]!)).join('  ').trimEnd());
+  return table.map((row) =>
+    row
+      .map((text, i) => text.padEnd(widths[i]!))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
 function lawLines({ name, surface: { fit } }: CountingFits): string[] {
@@ -68,5 +73,8 @@ function lawLines({ name, surface: { fit } }: CountingFits): string[] {
     const interval = fit.intervals?.[symbol];
     return `${symbol} ${formatNumber(value, 3)}${interval ? ` [${interval.map((end) => formatNumber(end, 3)).join(', ')}]` : ''}`;
   });
-  return [`  ${fit.formula}  (${name}, ${fit.num_points} runs, rms ${formatFixed(100 * fit.residuals.rms, 2)}%)`, `    ${constants.join('  ')}`];
+  return [
+    `  ${fit.formula}  (${name}, ${fit.num_points} runs, rms ${formatFixed(100 * fit.residuals.rms, 2)}%)`,
+    `    ${constants.join('  ')}`,
+  ];
 }

@@ -22,7 +22,7 @@ export interface WorkerExit {
   output: string;
 }
 
-export interface WorkerEvents {
+interface WorkerEvents {
   onMessage(message: FromWorker): void;
   /** Called once, after the last message. */
   onExit(exit: WorkerExit): void;

@@ -68,6 +68,7 @@ export class Supervisor {
   readonly #startCrashes: number[] = [];
   readonly #crashes = new Map<string, number>();
   #onAllGone: () => void = () => {};
+  #watched_ms = 0;
   #backend: string;
   #stopReason: StopReason | null = null;
   #storageError: string | null = null;
@@ -86,7 +87,9 @@ export class Supervisor {
   async run(): Promise<void> {
     if (this.#queue.length === 0) return;
     const { num_workers, hang_seconds } = this.#options;
-    const watch = setInterval(() => this.#killSilent(), Math.min(5_000, hang_seconds * 250));
+    this.#watched_ms = performance.now();
+    const watch_ms = Math.min(5_000, hang_seconds * 250);
+    const watch = setInterval(() => this.#killSilent(watch_ms), watch_ms);
     try {
       const allGone = new Promise<void>((resolve) => {
         this.#onAllGone = resolve;
@@ -297,10 +300,15 @@ export class Supervisor {
     return new LabError('unexpected', `no worker can start: ${stack ?? message}`);
   }
 
-  #killSilent(): void {
+  /** Called each `watch_ms`. A gap in the calls means that this process slept (a closed lid, Ctrl-Z): what the workers
+   * said meanwhile is still unread, so their silence counts from now. */
+  #killSilent(watch_ms: number): void {
     const { hang_seconds } = this.#options;
+    const hasSlept = secondsSince(this.#watched_ms) > (10 * watch_ms) / 1000;
+    this.#watched_ms = performance.now();
     for (const slot of this.#slots) {
       if (slot.state === 'gone') continue;
+      if (hasSlept) slot.heard_ms = this.#watched_ms;
       const isStuckLeaving = slot.dismissed_ms !== null && secondsSince(slot.dismissed_ms) > LEAVE_SECONDS;
       if (!isStuckLeaving && secondsSince(slot.heard_ms) <= hang_seconds) continue;
       slot.killed_for = `no sign of life for ${hang_seconds} s; killed`;

@@ -16,7 +16,6 @@ import { listenForSignals, type StopSignal, stopExit, stopReason } from './signa
 import { Supervisor } from './supervisor.ts';
 
 export type { SweepEvent } from './progress/events.ts';
-export type { ProgressKind } from './progress/progress.ts';
 
 export interface SweepOptions {
   plan: Plan;

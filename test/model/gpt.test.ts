@@ -19,7 +19,7 @@ function toParams(reference: ReferenceParams, model: Parameters<typeof paramShap
   return createVariables(paramShapes(model), (name) => Float32Array.from(reference[name]!.data));
 }
 
-describe.each(['native'])('gpt on %s', (backend) => {
+describe.each(PORTABLE_BACKENDS)('gpt on %s', (backend) => {
   let numTensors = 0;
   beforeAll(() => useBackend(backend));
   beforeEach(() => {
@@ -36,7 +36,10 @@ describe.each(['native'])('gpt on %s', (backend) => {
     const params = toParams(reference, model);
 
     const z = logits(params, model, batch.inputs);
-    expect(z.dataSync()).toBeAllclose(expected.logits, { rtol: 1e-4, atol: 1e-5 });
+    // Two roundings of the largest logit for each of the model's chained sums: on some seeds even products summed in
+    // float64 (cpu) are off by 8e-6 near a zero logit, those summed in float32 by 1.7e-5.
+    const largestLogit = Math.max(...expected.logits.map(Math.abs));
+    expect(z.dataSync()).toBeAllclose(expected.logits, { rtol: 1e-4, atol: 2e-6 * largestLogit });
     const value = loss(params, model, batch);
     expect(value.dataSync()).toBeAllclose([expected.loss], { rtol: 1e-5, atol: 0 });
 

@@ -29,15 +29,16 @@ export const RUNS: SampleRun[] = BUDGETS.flatMap((C, i) =>
 export const curve = ({ D, N }: SampleRun): { tokens: number; loss: number }[] =>
   Array.from({ length: 8 }, (_, i) => D * 2 ** (i - 7)).map((tokens) => ({ tokens, loss: law(N, tokens) }));
 
+/** Points within 1% of a parabola whose minimum is at `N_opt`; the last budget's is said not to be interior. */
 export const VALLEYS: Valley[] = BUDGETS.map((C, i) => {
   const center = Math.log(4500 * (C / 1e10) ** 0.444);
   const lowest = 2.2 - 0.4 * i;
-  return {
-    C,
-    points: RUNS.filter((r) => r.C === C),
-    parabola: [lowest + 0.1 * center ** 2, -0.2 * center, 0.1],
-    minimum: { N: Math.exp(center), L: lowest, isInterior: i < 2 },
-  };
+  const parabola = [lowest + 0.1 * center ** 2, -0.2 * center, 0.1] as const;
+  const points = RUNS.filter((r) => r.C === C).map(({ N }, j) => {
+    const x = Math.log(N);
+    return { N, L: (parabola[0] + parabola[1] * x + parabola[2] * x * x) * (1 + 0.008 * Math.sin(5 * i + 3 * j)) };
+  });
+  return { C, points, parabola, minimum: { N: Math.exp(center), L: lowest, isInterior: i < 2 } };
 });
 
 export function record(run: SampleRun, changes: Partial<RunRecord> = {}): RunRecord {

@@ -117,7 +117,7 @@ const causalAttentionGrad: Run = (backend, { dy, q, k, v, y, saved }, attrs) => 
   same(KERNEL.causalAttentionGrad, q!.shape, { dy: dy!, k: k!, v: v!, y: y! });
   same(KERNEL.causalAttentionGrad, [q!.shape[0]! * sizes[2]], { saved: saved! });
   const outputs = [0, 1, 2].map(() => floats(backend, q!.shape));
-  const handles = [dy!, q!, k!, v!, y!, saved!, ...outputs].map((t) => backend.handle(t));
+  const handles = [dy!, q!, k!, v!, saved!, ...outputs].map((t) => backend.handle(t));
   backend.addon.causalAttentionGrad(...handles, ...sizes);
   return outputs;
 };

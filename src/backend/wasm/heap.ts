@@ -1,103 +1,120 @@
-/** @file Tensors of tfjs's wasm backend as typed arrays on its own memory, without a copy.
- * Also 2-D products on parts of tensors: tfjs's product kernel is fast for plain 2-D operands only (20 GFLOP/s
- * against 1.3 for batched or transposed ones) and `slice` copies its whole input, so a batch of products runs
- * that same kernel on views of the backend's memory.
- * A view is valid until the next allocation: the memory may move when it grows.
+/** @file Tensors of tfjs's wasm backend as addresses in its memory, and our own WebAssembly kernels working on it.
+ * The kernels (`kernels/`, AssemblyScript) import the memory that tfjs's Emscripten module exports: nothing is
+ * copied, and when that memory grows they see it grown. The backend's own allocator gives outputs and scratch.
+ * Assumes an unshared memory, which tfjs has wherever it runs one thread.
  */
+import { readFile } from 'node:fs/promises';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { tf } from '../../tf.ts';
 
-/** Handles of the three views; far above the numbers that the backend counts up to. */
-const VIEW = { a: 0x7ffffff0, b: 0x7ffffff1, out: 0x7ffffff2 };
+/** The part of the global object that we use; Node's type declarations leave it out. */
+declare const WebAssembly: {
+  instantiate: (binary: Uint8Array, imports: object) => Promise<{ instance: { exports: object } }>;
+};
 
-type BatchMatMul = (
-  a: number,
-  aShape: Uint8Array,
-  aRank: number,
-  b: number,
-  bShape: Uint8Array,
-  bRank: number,
-  transposeA: number,
-  transposeB: number,
-  out: number,
-) => void;
+type Kernel<Result = void> = (...addressesAndNumbers: number[]) => Result;
 
-let product: { backend: BackendWasm; run: BatchMatMul } | undefined;
+/** The exports of `kernels/index.ts`. Those that read token ids return the place of the first bad one, or -1. */
+interface Kernels {
+  adamw: Kernel;
+  attention: Kernel;
+  attentionGrad: Kernel;
+  attentionScratch: (n_ctx: number, d_head: number) => number;
+  crossEntropy: Kernel<number>;
+  crossEntropyGrad: Kernel<number>;
+  embedding: Kernel<number>;
+  embeddingGrad: Kernel<number>;
+  gelu: Kernel;
+  geluGrad: Kernel;
+  layerNorm: Kernel;
+  layerNormGrad: Kernel;
+  linear: Kernel;
+  linearGrad: Kernel;
+  productScratch: () => number;
+  sumOfSquares: Kernel<number>;
+}
 
-const wasmBackend = () => tf.backend() as unknown as BackendWasm;
+/** What of tfjs's Emscripten module we need beyond its declared type. */
+interface EmscriptenModule {
+  asm: { memory: object };
+  _malloc: (bytes: number) => number;
+  _free: (address: number) => void;
+}
 
-/** A tensor of `shape` with undefined contents, tracked by the current tidy. */
+interface Heap {
+  backend: BackendWasm;
+  kernels: Kernels;
+  scratch: number;
+  scratch_bytes: number;
+}
+
+/** Beside its source in `src/`, from `src/` and from `dist/` alike. */
+const BINARY = new URL('../../../src/backend/wasm/kernels/kernels.wasm', import.meta.url);
+
+let heap: Heap | undefined;
+
+const emscripten = ({ wasm }: BackendWasm) => wasm as unknown as EmscriptenModule;
+
+/** Loads our kernels onto the memory of tfjs's current backend, which must be its wasm backend. */
+export async function loadKernels(): Promise<void> {
+  const backend = tf.backend() as unknown as BackendWasm;
+  if (heap?.backend === backend) return;
+  const { memory } = emscripten(backend).asm;
+  const { instance } = await WebAssembly.instantiate(await readFile(BINARY), { env: { memory, log: Math.log } });
+  heap = { backend, kernels: instance.exports as Kernels, scratch: 0, scratch_bytes: 0 };
+}
+
+/** Our kernels on the backend's memory. */
+export function kernels(): Kernels {
+  return heap!.kernels;
+}
+
+/** A tensor of `shape` with undefined contents, tracked by the current tidy. Throws where the memory is full. */
 export function empty(shape: number[]): tf.Tensor {
-  return tf.engine().makeTensorFromTensorInfo(wasmBackend().makeOutput(shape, 'float32'));
-}
-
-/** The values of a float32 tensor, in place. */
-export function floats(t: tf.Tensor): Float32Array {
-  return wasmBackend().typedArrayFromHeap(t) as Float32Array;
-}
-
-/** The values of an int32 tensor, in place. */
-export function ints(t: tf.Tensor): Int32Array {
-  return wasmBackend().typedArrayFromHeap(t) as Int32Array;
+  const info = heap!.backend.makeOutput(shape, 'float32');
+  if (heap!.backend.getMemoryOffset(info.dataId) === 0) throw memoryFull(`a tensor [${shape.join(', ')}]`);
+  return tf.engine().makeTensorFromTensorInfo(info);
 }
 
 /** Address of a tensor's first element in bytes. */
-function address(t: tf.Tensor): number {
-  return wasmBackend().getMemoryOffset(t.dataId);
+export function address(t: tf.Tensor): number {
+  return heap!.backend.getMemoryOffset(t.dataId);
 }
 
-const shapeBytes = (rows: number, cols: number) => new Uint8Array(new Int32Array([1, rows, cols]).buffer);
-
-/** `out_i = a_i b_i` for `count` pairs: a [count, m, k], b [count, k, n], out [count, m, n], all contiguous. */
-export function batchedProduct(
-  out: tf.Tensor,
-  a: tf.Tensor,
-  b: tf.Tensor,
-  { count, m, k, n }: { count: number; m: number; k: number; n: number },
-): void {
-  const backend = wasmBackend();
-  if (product?.backend !== backend) {
-    const types = ['number', 'array', 'number', 'number', 'array', 'number', 'number', 'number', 'number'];
-    const { cwrap } = backend.wasm as unknown as { cwrap: (name: string, out: null, types: string[]) => BatchMatMul };
-    product = { backend, run: cwrap('BatchMatMul', null, types) };
+/** Address of `bytes` of memory for a kernel's own use; valid until the next call of this function. */
+export function scratch(bytes: number): number {
+  const { backend, scratch_bytes } = heap!;
+  if (bytes > scratch_bytes) {
+    const { _malloc, _free } = emscripten(backend);
+    if (heap!.scratch) _free(heap!.scratch);
+    heap!.scratch = _malloc(bytes) >>> 0;
+    heap!.scratch_bytes = heap!.scratch ? bytes : 0;
+    if (!heap!.scratch) throw memoryFull(`${bytes} bytes of scratch`);
   }
-  const { registerTensor, disposeData } = backend.wasm.tfjs;
-  const [aShape, bShape] = [shapeBytes(m, k), shapeBytes(k, n)];
-  const [aAt, bAt, outAt] = [address(a), address(b), address(out)];
-  for (let i = 0; i < count; i++) {
-    registerTensor(VIEW.a, m * k, aAt + 4 * i * m * k);
-    registerTensor(VIEW.b, k * n, bAt + 4 * i * k * n);
-    registerTensor(VIEW.out, m * n, outAt + 4 * i * m * n);
-    product.run(VIEW.a, aShape, 3, VIEW.b, bShape, 3, 0, 0, VIEW.out);
-    // Dropping b also drops the packed copy that the product kernel keeps under its handle.
-    disposeData(VIEW.a);
-    disposeData(VIEW.b);
-    disposeData(VIEW.out);
-  }
+  return heap!.scratch;
 }
 
-/** To be called after the values of `t` were changed in place: the product kernel keeps a packed copy of each right
+function memoryFull(what: string): Error {
+  return new Error(`the wasm backend's memory has no room for ${what}; use a smaller batch, context or model`);
+}
+
+/** The values of a float32 tensor, in place; valid until the next allocation, since the memory may move. */
+export function floats(t: tf.Tensor): Float32Array {
+  return heap!.backend.typedArrayFromHeap(t) as Float32Array;
+}
+
+/** Throws where a kernel met a token that is not in the vocabulary: `row` is its place in `tokens`, -1 for none. */
+export function requireTokens(row: number, kernel: string, tokens: tf.Tensor, vocab_size: number): void {
+  if (row < 0) return;
+  const token = heap!.backend.typedArrayFromHeap(tokens)[row];
+  throw new Error(`${kernel}: token ${token} at place ${row} is not in 0 .. ${vocab_size - 1}`);
+}
+
+/** To be called after the values of `t` were changed in place: tfjs's own product keeps a packed copy of each right
  * operand under its handle, and would go on with the old values. Taking the handle out and back in drops that copy. */
 export function valuesChanged(t: tf.Tensor): void {
-  const backend = wasmBackend();
-  const { id } = backend.dataIdMap.get(t.dataId);
-  backend.wasm.tfjs.disposeData(id);
-  backend.wasm.tfjs.registerTensor(id, t.size, address(t));
-}
-
-const TILE = 16;
-
-/** The transpose of a matrix, by tiles: three times as fast as tfjs's own at 1024 x 512. */
-export function transposed(x: tf.Tensor): tf.Tensor {
-  const [rows, cols] = x.shape as [number, number];
-  const y = empty([cols, rows]);
-  const [from, to] = [floats(x), floats(y)];
-  for (let r0 = 0; r0 < rows; r0 += TILE) {
-    const r1 = Math.min(r0 + TILE, rows);
-    for (let c0 = 0; c0 < cols; c0 += TILE) {
-      const c1 = Math.min(c0 + TILE, cols);
-      for (let c = c0; c < c1; c++) for (let r = r0; r < r1; r++) to[c * rows + r] = from[r * cols + c]!;
-    }
-  }
-  return y;
+  const { id } = heap!.backend.dataIdMap.get(t.dataId);
+  const { disposeData, registerTensor } = heap!.backend.wasm.tfjs;
+  disposeData(id);
+  registerTensor(id, t.size, address(t));
 }

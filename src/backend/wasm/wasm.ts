@@ -7,6 +7,8 @@ import { tf } from '../../tf.ts';
 import { causalAttentionKernels } from './causal-attention.ts';
 import { crossEntropyKernels } from './cross-entropy.ts';
 import { embeddingKernels } from './embedding.ts';
+import { geluKernels } from './gelu.ts';
+import { loadKernels } from './heap.ts';
 import { layerNormKernels } from './layer-norm.ts';
 import { linearKernels } from './linear.ts';
 import { optimizerKernels } from './optimizer.ts';
@@ -17,6 +19,7 @@ export async function startWasm(): Promise<string> {
     [
       linearKernels,
       layerNormKernels,
+      geluKernels,
       causalAttentionKernels,
       embeddingKernels,
       crossEntropyKernels,
@@ -26,5 +29,6 @@ export async function startWasm(): Promise<string> {
   );
   if (!(await tf.setBackend('wasm'))) throw new Error('tfjs could not start its wasm backend');
   await tf.ready();
+  await loadKernels();
   return 'wasm';
 }

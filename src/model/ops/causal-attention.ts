@@ -60,10 +60,10 @@ function fromHeads(x: tf.Tensor, n_head: number): tf.Tensor {
   return tf.reshape(rows, [(bh / n_head) * n_ctx, n_head * e]);
 }
 
-/** [T, T]: 0 where key s <= query t, at most -1e9 after it. Made on the device, nothing is uploaded. */
+/** [T, T]: 0 where key s <= query t, at most -1e30 (below any score) after it. Made on the device, not uploaded. */
 function causalMask(n_ctx: number): tf.Tensor {
   const position = tf.range(0, n_ctx);
-  return tf.mul(tf.minimum(tf.sub(tf.reshape(position, [n_ctx, 1]), tf.reshape(position, [1, n_ctx])), 0), 1e9);
+  return tf.mul(tf.minimum(tf.sub(tf.reshape(position, [n_ctx, 1]), tf.reshape(position, [1, n_ctx])), 0), 1e30);
 }
 
 export const causalAttentionKernels: LabKernel[] = [

@@ -26,7 +26,7 @@ export interface ExponentRow {
   note?: string;
 }
 
-export interface ExponentReference {
+interface ExponentReference {
   label: string;
   a: number;
   b: number;
@@ -42,7 +42,7 @@ export interface ExponentsInput {
   theory?: { label: string; a: number; b: number };
 }
 
-export const PAPER_EXPONENTS: readonly ExponentReference[] = [
+const PAPER_EXPONENTS: readonly ExponentReference[] = [
   { label: 'Kaplan', a: 0.73, b: 0.27, color: CATEGORY.kaplan, dash: '7,4' },
   { label: 'Hoffmann', a: 0.5, b: 0.5, color: CATEGORY.chinchilla, dash: '2,3' },
 ];

@@ -8,12 +8,12 @@ import { formatCount, formatFixed } from '../../lib/format.ts';
 import { createDocument, type SvgNode } from '../document.ts';
 import { groupBy } from '../group-by.ts';
 import { choosePlaces, drawPlaced, type EndLabel, endLabels } from '../labels.ts';
-import { drawMessage, drawPanel, drawSheet, type Frame, group, path } from '../panel.ts';
+import { drawMessage, drawPanel, drawSheet, type Frame, group } from '../panel.ts';
 import { drawText, it, join, type RichText, textWidth } from '../rich-text.ts';
 import { COLOR, FIGURE_WIDTH, FONT_SIZE, sequentialByRank } from '../theme.ts';
 import { extent, isPositive, linearDomain, logDomain } from '../ticks.ts';
 
-export interface LearningCurve {
+interface LearningCurve {
   /** Parameters by the counting that `sizeTitle` names. */
   N: number;
   /** Evaluations in any order; a loss that is not a number is a gap. */
@@ -60,9 +60,9 @@ export function learningCurves(input: LearningCurvesInput): string {
   const ends = [...groupBy(rows, (r) => r.run).values()].map((run) => run.at(-1)!);
   const colors = sequentialByRank(ends.map((e) => e.N));
   const color = (row: Row): string => colors.get(row.N)!;
-  const longest = [...groupBy(ends, (e) => e.N).values()].map((same) =>
-    same.reduce((a, b) => (b.tokens > a.tokens ? b : a)),
-  );
+  const longest = [...groupBy(ends, (e) => e.N).values()]
+    .map((same) => same.reduce((a, b) => (b.tokens > a.tokens ? b : a)))
+    .sort((a, b) => a.N - b.N);
   const isInPlace = liesApart(
     longest.map((e) => e.tokens),
     xDomain,
@@ -112,11 +112,10 @@ function liesApart(tokens: readonly number[], domain: readonly [number, number])
 }
 
 /** Each label under the end of its line, lower with a leader where its neighbour is in the way; left out where there
- * is no room. From the largest and smallest size inwards, so that the ends of the colour order are always named. */
+ * is no room. `ends` by size; the largest and smallest go first, so that the ends of the colour order are named. */
 function labelsInPlace(frame: Frame, ends: EndLabel[], rows: readonly Row[], title: RichText): SvgNode {
   const { document } = frame;
-  const byTokens = [...ends].sort((a, b) => a.x - b.x);
-  const labels = byTokens.map((_, i) => byTokens[i % 2 === 0 ? i / 2 : byTokens.length - (i + 1) / 2]!);
+  const labels = ends.map((_, i) => ends[i % 2 === 0 ? ends.length - 1 - i / 2 : (i - 1) / 2]!);
   const lines = [...groupBy(rows, (r) => r.run).values()].map((run) =>
     run.map((r) => [frame.x(r.tokens), frame.y(r.loss)] as const),
   );
@@ -124,19 +123,13 @@ function labelsInPlace(frame: Frame, ends: EndLabel[], rows: readonly Row[], tit
     const [x, y] = [frame.x(label.x), frame.y(label.y)];
     const below = [13, 28, 43].map((dy) => ({ x, y: y + dy, anchor: 'middle' as const }));
     const places = [...below, { x: x + 7, y, anchor: 'start' as const }, { x, y: y - 12, anchor: 'middle' as const }];
-    return { text: label.text, color: label.color, places };
+    return { text: label.text, color: label.color, mark: [x, y] as const, places };
   });
   const bounds = { ...frame, right: frame.right + 26 };
   const chosen = choosePlaces(bounds, placed, { dots: lines.map((line) => line.at(-1)!), lines });
   const places = chosen.map((place, i) => place ?? (i < 2 ? placed[i]!.places[3]! : null));
-  const leaders = places.flatMap((place, i) => {
-    const [y, color] = [frame.y(labels[i]!.y), labels[i]!.color];
-    if (place === null || place.y < y + 20) return [];
-    return [path(document, `M${place.x},${y + 4}V${place.y - 6}`, { stroke: color, 'stroke-width': 0.75 })];
-  });
   const note = { x: frame.right, y: frame.top + 8, anchor: 'end' as const, size: FONT_SIZE.note, fill: COLOR.muted };
   return group(document, {}, [
-    ...leaders,
     drawPlaced(frame, placed, places),
     drawText(document, { ...note, text: join('labels: ', title), halo: true }),
   ]);

@@ -12,7 +12,7 @@ import { bold, drawText, it, join, type RichText, shorten, sub, textWidth } from
 import { CATEGORY, COLOR, FIGURE_WIDTH, FONT_SIZE, textColor } from '../theme.ts';
 import { isPositive, logDomain } from '../ticks.ts';
 
-export interface ScalingFit {
+interface ScalingFit {
   /** `y = coefficient C^exponent` */
   coefficient: number;
   exponent: number;
@@ -22,7 +22,7 @@ export interface ScalingFit {
   band?: readonly { C: number; low: number; high: number }[];
 }
 
-export interface ScalingGuide {
+interface ScalingGuide {
   /** Two lines at most, for example the paper and its year. */
   label: string;
   exponent: number;
@@ -53,7 +53,7 @@ const guide = (label: string, exponent: number, color: string, dash: string): Sc
 });
 
 /** Exponents of N_opt and D_opt in the papers; Kaplan's D_opt is what C = 6 N D leaves. */
-export const PAPER_GUIDES = {
+const PAPER_GUIDES = {
   N: [
     guide('Kaplan et al. 2020', 0.73, CATEGORY.kaplan, '7,4'),
     guide('Hoffmann et al. 2022', 0.5, CATEGORY.chinchilla, '2,3'),

@@ -12,7 +12,7 @@ import { it, join, type RichText, scientific } from '../rich-text.ts';
 import { COLOR, FIGURE_WIDTH, sequentialByRank } from '../theme.ts';
 import { isPlottable, isPositive, linearDomain, logDomain } from '../ticks.ts';
 
-export interface Residual {
+interface Residual {
   N: number;
   D: number;
   /** L_fit, nats a token. */

@@ -2,7 +2,7 @@
  * Steps are not shown; a log of a night stays readable. `quiet` is the same with the failures only.
  */
 import picocolors from 'picocolors';
-import { formatCount, formatDuration, formatFixed, formatFlops } from '../../lib/format.ts';
+import { formatDuration, formatFixed, formatFlops } from '../../lib/format.ts';
 import type { RunStatus } from '../../log/record.ts';
 import { emptyPicture, foldEvent, type SweepEvent, type SweepPicture, secondsLeft, shareDone } from './events.ts';
 import type { Renderer, RendererOptions } from './progress.ts';
@@ -89,8 +89,8 @@ export function describeEvent(event: SweepEvent, picture: SweepPicture, colors: 
 }
 
 /** "3 finished, 1 failed" */
-export function describeCounts(counts: Partial<Record<RunStatus, number>>): string {
-  const parts = Object.entries(counts).map(([status, n]) => `${formatCount(n)} ${status}`);
+function describeCounts(counts: Partial<Record<RunStatus, number>>): string {
+  const parts = Object.entries(counts).map(([status, n]) => `${n} ${status}`);
   return parts.length === 0 ? 'no runs' : parts.join(', ');
 }
 

@@ -6,7 +6,7 @@ import type { SweepEvent } from './events.ts';
 import type { Renderer, RendererOptions } from './progress.ts';
 
 /** One event as a line without its newline. `time` is ISO 8601 in UTC. */
-export function encodeEvent(event: SweepEvent, time: Date): string {
+function encodeEvent(event: SweepEvent, time: Date): string {
   return JSON.stringify({ schema_version: SCHEMA_VERSION, time: time.toISOString(), ...event });
 }
 

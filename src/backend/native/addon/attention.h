@@ -1,6 +1,7 @@
 /** @file Causal attention, one (sequence, head) at a time in scratch memory that stays in the cache: the scores
  * of a block of queries are made, turned into probabilities and used at once. Keys after a block's last query
- * are never touched. The forward pass keeps the log-sum-exp of each row; the backward pass makes the
+ * are never touched. The scale 1 / sqrt(d_head) is
+ * in the copies of queries and keys. The forward pass keeps the log-sum-exp of each row; the backward pass makes the
  * probabilities anew from it (Dao et al. 2022, arXiv 2205.14135, without its tiling of keys).
  */
 #pragma once
@@ -15,13 +16,15 @@ constexpr int64_t kQueries = 64;
 
 LAB_INLINE int64_t whole_vectors(int64_t n) { return (n + W - 1) / W * W; }
 
-/** [rows, columns] at distance `ld` to rows `to_ld` apart, the rest of each row zero. */
-inline void gather_rows(const float* x, int64_t ld, int64_t rows, int64_t columns, float* to, int64_t to_ld) {
+/** [rows, columns] at distance `ld`, times `scale`, to rows `to_ld` apart, the rest of each row zero. */
+inline void gather_rows(const float* x, int64_t ld, int64_t rows, int64_t columns, float* to, int64_t to_ld,
+                        float scale = 1.0f) {
   const int rest = (int)(columns % W);
+  const vf factor = splat(scale);
   for (int64_t r = 0; r < rows; r++, x += ld, to += to_ld) {
     int64_t c = 0;
-    for (; c + W <= columns; c += W) store(to + c, load(x + c));
-    if (rest) store(to + c, load_n(x + c, rest));
+    for (; c + W <= columns; c += W) store(to + c, load(x + c) * factor);
+    if (rest) store(to + c, load_n(x + c, rest) * factor);
   }
 }
 
@@ -56,33 +59,44 @@ LAB_INLINE void small_product(int64_t m, int64_t n, int64_t k, const float* a, i
   }
 }
 
-/** Probabilities of a row of `count` scores in place, zero up to `padded`; returns the log-sum-exp. */
-LAB_INLINE float softmax_row(float* s, int64_t count, int64_t padded, float scale) {
+/** Probabilities of a row of `count` scores in place, zero up to `padded`; gives the largest score and
+ * `sum exp(s - max)`. A NaN among the scores makes the sum and so the whole row NaN. */
+LAB_INLINE void softmax_row(float* s, int64_t count, int64_t padded, float* max, float* sum) {
   const vf low = splat(-__builtin_inff());
   const int rest = (int)(count % W);
   const int64_t whole = count - rest;
   vf top = low;
-  for (int64_t c = 0; c < whole; c += W) top = max_nan(load(s + c), top);
-  if (rest) top = max_nan(first_n(load(s + whole), rest, low), top);
-  const float max = max_lanes(top);
-  const vf shift = splat(max * scale), factor = splat(scale);
+  for (int64_t c = 0; c < whole; c += W) top = load(s + c) > top ? load(s + c) : top;
+  if (rest) {
+    const vf v = first_n(load(s + whole), rest, low);
+    top = v > top ? v : top;
+  }
+  *max = max_lanes(top);
+  const vf shift = splat(*max);
   vf total{};
   for (int64_t c = 0; c < whole; c += W) {
-    const vf e = exp_v(load(s + c) * factor - shift);
+    const vf e = exp_v(load(s + c) - shift);
     store(s + c, e);
     total += e;
   }
   if (rest) {
-    const vf e = first_n(exp_v(load(s + whole) * factor - shift), rest, vf{});
+    const vf e = first_n(exp_v(load(s + whole) - shift), rest, vf{});
     store(s + whole, e);
     total += e;
   }
-  const float sum = sum_lanes(total);
-  const vf inverse = splat(1.0f / sum);
+  *sum = sum_lanes(total);
+  const vf inverse = splat(1.0f / *sum);
   const int64_t used = whole_vectors(count);
   for (int64_t c = 0; c < used; c += W) store(s + c, load(s + c) * inverse);
   for (int64_t c = used; c < padded; c += W) store(s + c, vf{});
-  return max * scale + logf(sum);
+}
+
+/** `max + log sum` of `rows` rows. */
+LAB_INLINE void log_sums(const float* max, const float* sum, int rows, float* lse) {
+  for (int r = 0; r < rows; r += W) {
+    const int n = rows - r < W ? rows - r : W;
+    store_n(lse + r, load_n(max + r, n) + log_v(load_n(sum + r, n)), n);
+  }
 }
 
 void attention(const Attention& t) {
@@ -99,41 +113,43 @@ void attention(const Attention& t) {
     float* p = queries + n * e_pad;
     gather_columns(t.k + at, d, n, e, keys, n_pad);
     gather_rows(t.v + at, d, n, e, values, e_pad);
-    gather_rows(t.q + at, d, n, e, queries, e_pad);
+    gather_rows(t.q + at, d, n, e, queries, e_pad, scale);
     row_blocks(n, [&](int64_t i, int rows) {
       const int64_t seen = i + rows, padded = whole_vectors(seen);
       small_product<false>(rows, seen, e, queries + i * e_pad, e_pad, keys, n_pad, p, n_pad, false);
-      for (int r = 0; r < rows; r++)
-        t.lse[part * n + i + r] = softmax_row(p + r * n_pad, i + r + 1, padded, scale);
+      float max[kRows], sum[kRows];
+      for (int r = 0; r < rows; r++) softmax_row(p + r * n_pad, i + r + 1, padded, max + r, sum + r);
+      log_sums(max, sum, rows, t.lse + part * n + i);
       small_product<false>(rows, e, seen, p, n_pad, values, e_pad, t.out + at + i * d, d, false);
     });
   });
 }
 
-/** `p <- exp(s scale - lse)` and `ds <- p (dp - delta) scale` for the first `count` keys, zero up to `padded`. */
-LAB_INLINE void score_grad_row(float* p, float* dp, int64_t count, int64_t padded, float lse, float delta, float scale) {
-  const vf shift = splat(lse), factor = splat(scale), mean = splat(delta);
-  for (int64_t c = 0; c < padded; c += W) {
-    if (c >= count) {
-      store(p + c, vf{});
-      store(dp + c, vf{});
-      continue;
-    }
-    vf e = exp_v(load(p + c) * factor - shift);
-    vf ds = e * (load(dp + c) - mean) * factor;
-    if (c + W > count) {
-      e = first_n(e, (int)(count - c), vf{});
-      ds = first_n(ds, (int)(count - c), vf{});
-    }
-    store(p + c, e);
-    store(dp + c, ds);
-  }
-}
-
-LAB_INLINE float dot(const float* a, const float* b, int64_t padded) {
+/** `p <- exp(s - lse)` and `ds <- p (dp - sum p dp)` for the first `count` keys, zero up to `padded`. */
+LAB_INLINE void score_grad_row(float* p, float* dp, int64_t count, int64_t padded, float lse) {
+  const vf shift = splat(lse);
+  const int rest = (int)(count % W);
+  const int64_t whole = count - rest;
   vf sum{};
-  for (int64_t c = 0; c < padded; c += W) sum += load(a + c) * load(b + c);
-  return sum_lanes(sum);
+  for (int64_t c = 0; c < whole; c += W) {
+    const vf e = exp_v(load(p + c) - shift);
+    store(p + c, e);
+    sum += e * load(dp + c);
+  }
+  if (rest) {
+    const vf e = first_n(exp_v(load(p + whole) - shift), rest, vf{});
+    const vf d = first_n(load(dp + whole), rest, vf{});
+    store(p + whole, e);
+    store(dp + whole, d);
+    sum += e * d;
+  }
+  const vf mean = splat(sum_lanes(sum));
+  const int64_t used = whole_vectors(count);
+  for (int64_t c = 0; c < used; c += W) store(dp + c, load(p + c) * (load(dp + c) - mean));
+  for (int64_t c = used; c < padded; c += W) {
+    store(p + c, vf{});
+    store(dp + c, vf{});
+  }
 }
 
 void attention_grad(const Attention& t) {
@@ -143,24 +159,22 @@ void attention_grad(const Attention& t) {
   const float scale = 1.0f / sqrtf((float)e);
   parts(t.batch * t.n_head, [&](int64_t part) {
     const int64_t at = part / t.n_head * n * d + part % t.n_head * e;
-    const int64_t size = 2 * e * n_pad + 7 * n * e_pad + 2 * block * n_pad;
+    const int64_t size = 2 * e * n_pad + 5 * n * e_pad + 2 * block * n_pad;
     float* memory = (float*)lab::scratch(2, sizeof(float) * (size_t)size);
     if (!memory) return;
     float* keys_t = memory;
     float* values_t = keys_t + e * n_pad;
     float* keys = values_t + e * n_pad;
     float* queries = keys + n * e_pad;
-    float* y = queries + n * e_pad;
-    float* dy = y + n * e_pad;
+    float* dy = queries + n * e_pad;
     float* dk = dy + n * e_pad;
     float* dv = dk + n * e_pad;
     float* p = dv + n * e_pad;
     float* ds = p + block * n_pad;
     gather_columns(t.k + at, d, n, e, keys_t, n_pad);
     gather_columns(t.v + at, d, n, e, values_t, n_pad);
-    gather_rows(t.k + at, d, n, e, keys, e_pad);
-    gather_rows(t.q + at, d, n, e, queries, e_pad);
-    gather_rows(t.y + at, d, n, e, y, e_pad);
+    gather_rows(t.k + at, d, n, e, keys, e_pad, scale);
+    gather_rows(t.q + at, d, n, e, queries, e_pad, scale);
     gather_rows(t.dy + at, d, n, e, dy, e_pad);
     for (int64_t i0 = 0; i0 < n; i0 += block) {
       const int64_t i1 = i0 + block < n ? i0 + block : n;
@@ -171,10 +185,8 @@ void attention_grad(const Attention& t) {
         float* db = ds + i * n_pad;
         small_product<false>(rows, seen, e, queries + row * e_pad, e_pad, keys_t, n_pad, pb, n_pad, false);
         small_product<false>(rows, seen, e, dy + row * e_pad, e_pad, values_t, n_pad, db, n_pad, false);
-        for (int r = 0; r < rows; r++) {
-          const float delta = dot(y + (row + r) * e_pad, dy + (row + r) * e_pad, e_pad);
-          score_grad_row(pb + r * n_pad, db + r * n_pad, row + r + 1, padded, t.lse[part * n + row + r], delta, scale);
-        }
+        for (int r = 0; r < rows; r++)
+          score_grad_row(pb + r * n_pad, db + r * n_pad, row + r + 1, padded, t.lse[part * n + row + r]);
         small_product<false>(rows, e, seen, db, n_pad, keys, e_pad, t.dq + at + row * d, d, false);
       });
       // Keys of this block are first seen in it; earlier ones add to what earlier blocks gave them.

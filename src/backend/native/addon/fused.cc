@@ -153,20 +153,19 @@ napi_value attention(napi_env env, napi_callback_info info) {
   return call.done();
 }
 
-/** dy, q, k, v, y, lse, dq, dk, dv, sizes. */
+/** dy, q, k, v, lse, dq, dk, dv, sizes. */
 napi_value attention_grad(napi_env env, napi_callback_info info) {
   Call call(env, info, "causalAttentionGrad");
   Attention t{};
-  const int64_t count = attention_sizes(call, 9, t);
+  const int64_t count = attention_sizes(call, 8, t);
   t.dy = call.floats(0, count);
   t.q = call.floats(1, count);
   t.k = call.floats(2, count);
   t.v = call.floats(3, count);
-  t.y = call.floats(4, count);
-  t.lse = call.floats(5, t.batch * t.n_head * t.n_ctx);
-  t.dq = call.floats(6, count);
-  t.dk = call.floats(7, count);
-  t.dv = call.floats(8, count);
+  t.lse = call.floats(4, t.batch * t.n_head * t.n_ctx);
+  t.dq = call.floats(5, count);
+  t.dk = call.floats(6, count);
+  t.dv = call.floats(7, count);
   if (call.ok()) kernels().attention_grad(t);
   return call.done();
 }

@@ -1,7 +1,7 @@
 /** @file Matrix products for rows about 1,000 and widths 16 to 1,024: packed panels and a register-blocked core.
  * The core computes kRows x (kVectors W) results in registers over one block of k. The columns of b are packed
  * in panels of that width, zero-padded; rows of a are read in place, or packed where their distance would
- * thrash the cache. Every result is one chain of fused multiply-adds over k within a block of kDepth, and the
+ * thrash the cache. Every result is one chain of fused multiply-adds over k within a block of that depth, and the
  * blocks are added in order: bit for bit the same however the work is cut.
  */
 #pragma once
@@ -25,8 +25,6 @@ constexpr int kRows = 8, kVectors = 3;
 constexpr int kRows = 4, kVectors = 2;
 #endif
 constexpr int64_t kPanel = kVectors * W;
-/** Depth of a block: a panel of b stays in the first-level cache. */
-constexpr int64_t kDepth = 16;
 /** Rows of a that go through all panels of b together. */
 constexpr int64_t kChunk = 16 * kRows;
 
@@ -184,7 +182,7 @@ inline void pack_rows(const Gemm& g, int64_t k0, int64_t depth, int64_t i, int r
 struct GemmPlan {
   const Gemm* g;
   const float* packed_b;
-  int64_t panels, panels_a_part, column_parts, rows_a_part;
+  int64_t panels, depth;
   bool pack_a;
 };
 
@@ -193,11 +191,11 @@ inline void gemm_part(const GemmPlan& plan, int64_t i0, int64_t i1, int64_t j0, 
   const Gemm& g = *plan.g;
   float* packed_a = nullptr;
   if (plan.pack_a) {
-    packed_a = (float*)lab::scratch(1, sizeof(float) * (size_t)((i1 - i0 + kRows) * kDepth * 2));
+    packed_a = (float*)lab::scratch(1, sizeof(float) * (size_t)((i1 - i0 + kRows) * plan.depth * 2));
     if (!packed_a) return;
   }
-  for (int64_t k0 = 0; k0 < g.k; k0 += kDepth) {
-    const int64_t depth = g.k - k0 < kDepth ? g.k - k0 : kDepth;
+  for (int64_t k0 = 0; k0 < g.k; k0 += plan.depth) {
+    const int64_t depth = g.k - k0 < plan.depth ? g.k - k0 : plan.depth;
     const bool is_last = k0 + depth == g.k;
     const int64_t block = kRows * depth;
     if (packed_a) {
@@ -239,22 +237,35 @@ void gemm(const Gemm& g) {
   plan.g = &g;
   plan.panels = (g.n + kPanel - 1) / kPanel;
   plan.packed_b = nullptr;
-  // A product of one panel, or of few rows, reads b in place where its rows are whole vectors.
-  const bool in_place = !g.tb && g.n % W == 0 && (g.ldb <= kPanel || g.m <= 2 * kRows);
+  const bool is_whole = !g.tb && g.n % W == 0;
+  bool in_place;
+  if (g.ta) {
+    // Sums over rows: the depth and who is packed, as measured at the shapes of models of d_model 32 to 256.
+    plan.depth = g.n >= 1024 ? 512 : g.n <= 64 || g.m >= 1024 ? 256 : 128;
+    plan.pack_a = g.n >= 256 || (g.n >= 128 && g.m >= 256);
+    in_place = is_whole && (g.n <= 64 || (g.m <= 128 && g.n <= 256));
+  } else {
+    plan.depth = 256;
+    // Rows a multiple of 4 KiB apart share one set of the cache.
+    plan.pack_a = g.lda % 1024 == 0 && g.n >= 2 * kPanel;
+    // A product of one panel, or of few rows, reads b in place.
+    in_place = is_whole && (g.ldb <= kPanel || g.m <= 2 * kRows);
+  }
+#ifdef LAB_TUNE
+  plan.depth = tune_depth; plan.pack_a = tune_pack_a; in_place = tune_in_place && !g.tb;
+#endif
   if (!in_place) {
     float* packed = (float*)lab::scratch(0, sizeof(float) * (size_t)(plan.panels * kPanel * g.k));
     if (!packed) return;
     plan.packed_b = packed;
     parts(plan.panels, [&](int64_t j) {
       const int width = (int)(g.n - j * kPanel < kPanel ? g.n - j * kPanel : kPanel);
-      for (int64_t k0 = 0; k0 < g.k; k0 += kDepth) {
-        const int64_t depth = g.k - k0 < kDepth ? g.k - k0 : kDepth;
+      for (int64_t k0 = 0; k0 < g.k; k0 += plan.depth) {
+        const int64_t depth = g.k - k0 < plan.depth ? g.k - k0 : plan.depth;
         pack_panel(g, k0, depth, j * kPanel, width, packed + (k0 * plan.panels + j * depth) * kPanel);
       }
     });
   }
-  // Rows a multiple of 4 KiB apart share one set of the cache.
-  plan.pack_a = g.ta ? (g.n >= 4 * kPanel || g.lda >= 256) : (g.lda % 1024 == 0 && g.n >= 2 * kPanel);
   const int64_t row_parts = (g.m + kChunk - 1) / kChunk;
   const int64_t spare = lab::num_threads() / row_parts;
   const int64_t column_parts = spare < 1 ? 1 : spare > plan.panels ? plan.panels : spare;

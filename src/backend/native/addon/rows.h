@@ -78,12 +78,15 @@ void layer_norm_grad(const LayerNorm& t) {
     for (int64_t r = first; r < last; r++) {
       const float* x = t.x + r * d;
       const float* dy = t.dy + r * d;
+      float* dx = t.dx + r * d;
       const vf mu = splat(t.mean[r]), scale = splat(t.rstd[r]);
       vf sum{}, dot{};
       columns(d, [&](int64_t c, int n) {
         const vf dyv = load_part(dy + c, n);
         const vf h = (load_part(x + c, n) - mu) * scale;
         const vf e = dyv * load_part(t.g + c, n);
+        // Kept rounded, so that a row of one element, or of equal ones, has a gradient of exactly 0.
+        store_part(dx + c, e, n);
         sum += e;
         dot += e * h;
         store(gains + c, load(gains + c) + dyv * h);
@@ -92,10 +95,9 @@ void layer_norm_grad(const LayerNorm& t) {
       const vf mean_e = splat(sum_lanes(sum) / (float)d), mean_eh = splat(sum_lanes(dot) / (float)d);
       columns(d, [&](int64_t c, int n) {
         const vf h = (load_part(x + c, n) - mu) * scale;
-        const vf e = load_part(dy + c, n) * load_part(t.g + c, n);
-        vf dx = scale * (e - mean_e - h * mean_eh);
-        if (t.residual) dx += load_part(t.residual + r * d + c, n);
-        store_part(t.dx + r * d + c, dx, n);
+        vf out = scale * (load_part(dx + c, n) - mean_e - h * mean_eh);
+        if (t.residual) out += load_part(t.residual + r * d + c, n);
+        store_part(dx + c, out, n);
       });
     }
   });
@@ -118,13 +120,13 @@ void column_sums(const float* x, float* y, int64_t rows, int64_t d) {
   add_pieces(partial, count, stride, d, y);
 }
 
-/** Largest element of a row, NaN if any is; and the sum of exp(x - largest). */
+/** Largest element of a row, and the sum of exp(x - largest), which is NaN if any element is. */
 LAB_INLINE void row_max_sum(const float* x, int64_t d, float* max, float* sum) {
   const vf low = splat(-__builtin_inff());
   vf top = low;
   columns(d, [&](int64_t c, int n) {
-    const vf v = load_part(x + c, n);
-    top = max_nan(n < W ? first_n(v, n, low) : v, top);
+    const vf v = n < W ? first_n(load_n(x + c, n), n, low) : load(x + c);
+    top = v > top ? v : top;
   });
   *max = max_lanes(top);
   const vf shift = splat(*max);

@@ -71,36 +71,49 @@ LAB_INLINE vf max_nan(vf a, vf b) {
   return a == a ? m : a;
 }
 
-/** Sum of the lanes, halves first: the same order for every row. */
-LAB_INLINE float sum_lanes(vf v) {
-  float x[W];
-  store(x, v);
-  LAB_UNROLL
-  for (int half = W / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; i++) x[i] += x[i + half];
-  return x[0];
+/** Folds the lanes, halves first: the same order for every row. */
+template <class F>
+LAB_INLINE float fold_lanes(vf v, F f) {
+#if defined(__AVX512F__)
+  const __m256 a = f(_mm512_castps512_ps256((__m512)v), _mm512_extractf32x8_ps((__m512)v, 1));
+  const __m128 b = f(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+#elif defined(__AVX__)
+  const __m128 b = f(_mm256_castps256_ps128((__m256)v), _mm256_extractf128_ps((__m256)v, 1));
+#endif
+#if defined(__AVX__)
+  const __m128 c = f(b, _mm_movehl_ps(b, b));
+  return _mm_cvtss_f32(f(c, _mm_shuffle_ps(c, c, 1)));
+#else
+  const float a = f(v[0], v[2]), b = f(v[1], v[3]);
+  return f(a, b);
+#endif
 }
 
+LAB_INLINE float sum_lanes(vf v) {
+  return fold_lanes(v, [](auto a, auto b) { return a + b; });
+}
+
+/** The largest lane; a NaN among them may or may not be seen. */
 LAB_INLINE float max_lanes(vf v) {
-  float m = v[0];
-  for (int i = 1; i < W; i++) {
-    const float x = v[i];
-    m = (x > m || x != x) ? x : m;
-    if (m != m) return m;
-  }
-  return m;
+  return fold_lanes(v, [](auto a, auto b) { return a > b ? a : b; });
 }
 
 LAB_INLINE vf bits_to_float(vi v) { return (vf)v; }
 
 /** `exp(x)` to about 2 units in the last place: `2^n e^r`, |r| <= ln 2 / 2, e^r by a polynomial of degree 6
- * (Taylor's, the last terms fitted). Above 88.7 infinity, below -87.3 zero, NaN stays NaN. */
+ * (Cephes' coefficients). Above 88.7 infinity, below -87.3 zero (AVX-512: subnormal), NaN stays NaN. */
 LAB_INLINE vf exp_v(vf x) {
+#if defined(__AVX512F__)
+  // min and max return their second operand where one is NaN.
+  const vf y = (vf)_mm512_max_ps((__m512)splat(-104.0f), _mm512_min_ps((__m512)splat(89.0f), (__m512)x));
+  const vf n = (vf)_mm512_roundscale_ps((__m512)(y * splat(1.44269504f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#else
   const vf hi = splat(88.72283f), lo = splat(-87.33654f);
   const vf magic = splat(12582912.0f);
   vf y = x > hi ? hi : x;
   y = y < lo ? lo : y;
   const vf n = (y * splat(1.44269504f) + magic) - magic;
+#endif
   vf r = y - n * splat(0.693359375f);
   r = r - n * splat(-2.12194440e-4f);
   vf p = splat(1.9875691500e-4f);
@@ -110,6 +123,9 @@ LAB_INLINE vf exp_v(vf x) {
   p = p * r + splat(1.6666665459e-1f);
   p = p * r + splat(5.0000001201e-1f);
   p = p * (r * r) + (r + splat(1.0f));
+#if defined(__AVX512F__)
+  return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
   // Two factors, so that n = 128 does not overflow the exponent; a NaN has a meaningless n and stays NaN.
   const vi whole = __builtin_convertvector(n == n ? n : vf{}, vi);
   const vi half = whole >> 1;
@@ -117,12 +133,25 @@ LAB_INLINE vf exp_v(vf x) {
   const vf second = bits_to_float((whole - half + 127) << 23);
   vf result = p * first * second;
   result = x > hi ? splat(__builtin_inff()) : result;
-  result = x < lo ? vf{} : result;
-  return result;
+  return x < lo ? vf{} : result;
+#endif
 }
 
-/** `1 / (1 + exp(-x))`. */
-LAB_INLINE vf sigmoid_v(vf x) { return splat(1.0f) / (splat(1.0f) + exp_v(-x)); }
+/** `1 / x` for finite x of ordinary size, to about 1 unit in the last place. */
+LAB_INLINE vf reciprocal_v(vf x) {
+#if defined(__AVX512F__)
+  const vf y = (vf)_mm512_rcp14_ps((__m512)x);
+  return y + y * (splat(1.0f) - x * y);
+#else
+  return splat(1.0f) / x;
+#endif
+}
+
+/** `1 / (1 + exp(-x))`; below -80 that of -80. */
+LAB_INLINE vf sigmoid_v(vf x) {
+  const vf y = x < splat(-80.0f) ? splat(-80.0f) : x;
+  return reciprocal_v(splat(1.0f) + exp_v(-y));
+}
 
 /** Natural logarithm: `x = 2^e m`, sqrt(1/2) <= m < sqrt(2), log m by a polynomial of degree 9 in m - 1 (Cephes).
  * log 0 = -infinity, of a negative number NaN. */

@@ -21,10 +21,10 @@ struct Gemm {
   const float* residual;
 };
 
-/** Rows [batch n_ctx, n_head d_head]; lse [batch n_head n_ctx]. The backward pass also reads y, dy, lse. */
+/** Rows [batch n_ctx, n_head d_head]; lse [batch n_head n_ctx]. The backward pass also reads dy and lse. */
 struct Attention {
   int64_t batch, n_ctx, n_head, d_head;
-  const float *q, *k, *v, *y, *dy;
+  const float *q, *k, *v, *dy;
   float *out, *lse;
   float *dq, *dk, *dv;
 };

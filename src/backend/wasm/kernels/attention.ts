@@ -50,7 +50,7 @@ function causalStrip(
 /** `softmax(scale s)` over the first `n` of a padded row, in place; 0 up to the next whole tile. */
 function softmaxRow(s: usize, n: i32, scale: f32): void {
   const end = wholeTiles(n);
-  for (let c = n; c < end; c++) store<f32>(s + (c << 2), -f32.MAX_VALUE * 2);
+  for (let c = n; c < end; c++) store<f32>(s + (c << 2), -Infinity);
   let largest = v128.load(s);
   for (let c = 4; c < end; c += 4) largest = f32x4.pmax(largest, v128.load(s + (c << 2)));
   const shift = f32x4.splat(maxLanes(largest));

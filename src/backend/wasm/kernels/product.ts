@@ -16,8 +16,10 @@ const EDGE_BIAS: usize = 128;
 export const EDGE_BYTES: usize = 256;
 /** Bytes of a packed row of a panel. */
 export const PANEL_STEP: usize = 32;
-/** Scratch that `product` needs. */
-export const PRODUCT_SCRATCH: usize = EDGE_BYTES + (<usize>K_BLOCK) * PANEL_STEP;
+/** Bytes of scratch that `product` needs. */
+export function productScratch(): usize {
+  return EDGE_BYTES + K_BLOCK * PANEL_STEP;
+}
 
 /** Copies `cols` columns of b, `k` long, into a panel: row after row of 8 numbers, 0 where there is no column. */
 export function packPanel(panel: usize, b: usize, bRow: usize, bCol: usize, k: i32, cols: i32): void {
@@ -91,7 +93,8 @@ export function anyTile(
   // Rows that are not there repeat the last one; their results are dropped.
   const a1 = a + (rows > 1 ? aRow : 0);
   const a2 = a1 + (rows > 2 ? aRow : 0);
-  tile(a, a1, a2, a2, aStep, b, bStep, k, scratch, PANEL_STEP, bias ? scratch + EDGE_BIAS : 0, accumulate);
+  const a3 = a2 + (rows > 3 ? aRow : 0);
+  tile(a, a1, a2, a3, aStep, b, bStep, k, scratch, PANEL_STEP, bias ? scratch + EDGE_BIAS : 0, accumulate);
   copyTile(c, cRow, scratch, PANEL_STEP, rows, cols);
 }
 
@@ -104,7 +107,7 @@ function copyTile(to: usize, toRow: usize, from: usize, fromRow: usize, rows: i3
 }
 
 /** `C_mn = A_mk B_kn (+ bias_n | + C)`. c has rows `cRow` apart and contiguous columns; so has either b or its
- * transpose. `scratch` has PRODUCT_SCRATCH bytes. */
+ * transpose. `scratch` has `productScratch` bytes. */
 export function product(
   m: i32,
   n: i32,
