@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Argument, Command, Option } from 'commander';
 import { SHELLS, type Shell } from '../completion.ts';
+import { listLaws } from '../fit/fit.ts';
 import {
   type OutputOptions,
   positiveNumber,
@@ -76,7 +77,9 @@ function addFitting(program: Command, exit: Exit): void {
   withOutput(program.command('fit'))
     .description('fit a scaling law to a study or to a table of points')
     .argument('<source>', 'folder of a study, or a CSV file of points')
-    .addOption(new Option('--law <name>', 'which law').default('chinchilla'))
+    .addOption(
+      new Option('--law <name>', 'which law').choices(listLaws().map(({ name }) => name)).default('chinchilla'),
+    )
     .addOption(
       new Option('--params <counting>', 'which parameters N counts')
         .choices(['total', 'non_embedding', 'non_embedding_head', 'live'])

@@ -113,7 +113,8 @@ export function fitValley(
   const x = bottom(parabola);
   valley.interior = x !== null && Math.exp(x) > valley.N_range[0] && Math.exp(x) < valley.N_range[1];
   valley.refused = 'no_interior_minimum';
-  if (x === null || (!valley.interior && options.interior !== 'keep')) return valley;
+  const kept = valley.interior || options.interior === 'keep';
+  if (x === null || !kept || !Number.isFinite(Math.exp(x))) return valley;
   valley.refused = null;
   valley.N_opt = Math.exp(x);
   valley.D_opt = C / (flopsPerND(points, x) * valley.N_opt);

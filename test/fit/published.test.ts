@@ -86,7 +86,7 @@ describe.skipIf(isAbsent(EPOCH))(`Approach 2 on ${EPOCH} (skipped where the tabl
   });
 
   it('refuses the budget of 1e20, whose minimum lies below the smallest size', () => {
-    const fit = fitIsoflop(epochPoints(), { budgets });
+    const fit = fitIsoflop(epochPoints(), { budgets, robust: false });
     const refused = fit.budgets.filter((v) => v.refused !== null);
     expect(refused.map((v) => [v.C, v.refused, v.N_opt])).toEqual([[1e20, 'no_interior_minimum', null]]);
     expect(fit.diagnostics).toContainEqual(
@@ -96,7 +96,7 @@ describe.skipIf(isAbsent(EPOCH))(`Approach 2 on ${EPOCH} (skipped where the tabl
         values: expect.objectContaining({ C: 1e20 }),
       }),
     );
-    expect(fit.exponents!.a).toBeCloseTo(0.494, 3);
+    expect(fit.exponents!.a).toBeCloseTo(0.4945, 4);
   });
 });
 

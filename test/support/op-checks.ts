@@ -41,15 +41,16 @@ export interface OpSuite<Shape> {
 }
 
 /** 2^-24 is float32's relative rounding. A sum of n products is off by at most n 2^-24 of the sum of their sizes and
- * by about sqrt(n) 2^-24 as a rule; the longest sums here have n = 99 and operations chain three to six of them. So the
+ * by about sqrt(n) 2^-24 as a rule; the longest sums here have n = 120 and operations chain up to six of them. So the
  * error is measured against the largest value of the tensor, or of all gradients where one vanishes by cancellation
- * (softmax ignores shifts), and 64 roundings are allowed. */
-const ROUNDINGS = 64 * 2 ** -24;
+ * (softmax ignores shifts), and 32 roundings are allowed: the worst measured are 14 in layerNorm, 6 elsewhere. */
+const ROUNDINGS = 32 * 2 ** -24;
 
 /** Finite differences of a float32 function: with each coordinate moved by about h the rounding of the outputs gives a
- * relative error of 2^-24 / h, the cubic term h^2 / 6 times a ratio of derivatives that is near 1 for the inputs here. */
+ * relative error of 2^-24 / h = 6e-6, the cubic term h^2 / 6 = 2e-5 times a ratio of derivatives that is of the order
+ * of 1 for the inputs here. The worst measured is 8e-5. */
 const STEP = 1e-2;
-const DIFFERENCE_TOLERANCE = 1e-3;
+const DIFFERENCE_TOLERANCE = 3e-4;
 
 /** Sizes that are no multiple of a vector's width or a kernel's tile, and 1; now and then any up to 40. */
 export const anySize = fc.oneof(

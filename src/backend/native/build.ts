@@ -55,7 +55,10 @@ interface Recipe {
 }
 
 const hash = (parts: string[]) => createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 16);
-const sourceFiles = () => readdirSync(SOURCES).filter((f) => /\.(cc|h)$/.test(f)).sort();
+const sourceFiles = () =>
+  readdirSync(SOURCES)
+    .filter((f) => /\.(cc|h)$/.test(f))
+    .sort();
 
 /** Null where no C++ compiler answers. `CXX` names another than `c++`. */
 function findRecipe(extraFlags: string[]): Recipe | null {
@@ -96,9 +99,7 @@ function firstWritable(): string | null {
 function findBuilt(source_key: string, compiler_key: string | null): string | null {
   for (const folder of cacheFolders()) {
     const built = existsSync(folder) ? readdirSync(folder) : [];
-    const fits = built.find(
-      (file) => file.endsWith('.node') && file.startsWith(`${source_key}-${compiler_key ?? ''}`),
-    );
+    const fits = built.find((file) => file.endsWith('.node') && file.startsWith(`${source_key}-${compiler_key ?? ''}`));
     if (fits) return path.join(folder, fits);
   }
   return null;
@@ -155,7 +156,15 @@ async function build({ compiler }: Recipe, library: string, extraFlags: string[]
     if (complaint !== null) return complaint;
     const undefined_symbols = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
     const out = path.join(scratch, 'lab.node');
-    const linked = await compile(compiler, ['-shared', '-pthread', ...extraFlags, ...undefined_symbols, ...objects, '-o', out]);
+    const linked = await compile(compiler, [
+      '-shared',
+      '-pthread',
+      ...extraFlags,
+      ...undefined_symbols,
+      ...objects,
+      '-o',
+      out,
+    ]);
     if (linked === null) renameSync(out, library);
     return linked;
   } finally {
@@ -202,9 +211,12 @@ export async function buildAddon(extraFlags: string[] = []): Promise<BuildResult
   const recipe = findRecipe(extraFlags);
   const built = findBuilt(recipe?.source_key ?? sourceKey(extraFlags), recipe?.compiler_key ?? null);
   if (built) return { library: built };
-  if (process.platform === 'win32') return { reason: 'the native kernels are not built on Windows; use the wasm backend' };
+  if (process.platform === 'win32')
+    return { reason: 'the native kernels are not built on Windows; use the wasm backend' };
   if (!recipe) {
-    return { reason: 'no C++ compiler was found; install one (c++, g++ or clang++, or name it in CXX) and start again' };
+    return {
+      reason: 'no C++ compiler was found; install one (c++, g++ or clang++, or name it in CXX) and start again',
+    };
   }
   const folder = firstWritable();
   if (!folder) return { reason: `no folder for the compiled kernels can be written: ${cacheFolders().join(', ')}` };
@@ -212,5 +224,7 @@ export async function buildAddon(extraFlags: string[] = []): Promise<BuildResult
   const work = () => build(recipe, library, extraFlags);
   const complaint = await locked(`${library}.lock`, () => existsSync(library), work);
   if (existsSync(library)) return { library };
-  return { reason: `${recipe.compiler} could not compile the native kernels: ${(complaint ?? 'unknown error').slice(0, 500)}` };
+  return {
+    reason: `${recipe.compiler} could not compile the native kernels: ${(complaint ?? 'unknown error').slice(0, 500)}`,
+  };
 }

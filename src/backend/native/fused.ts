@@ -11,7 +11,12 @@ const floats = (backend: NativeBackend, shape: number[]) => backend.output(shape
 /** Rows and columns of a matrix of at least one element; throws naming the kernel else. */
 function matrix(kernel: string, name: string, x: TensorInfo | undefined): [number, number] {
   const holds = x?.shape.length === 2 && x.dtype === 'float32' && x.shape[0]! > 0 && x.shape[1]! > 0;
-  requireThat(holds, kernel, `${name} must be a float32 matrix with at least one row and column`, x ? { [name]: x } : {});
+  requireThat(
+    holds,
+    kernel,
+    `${name} must be a float32 matrix with at least one row and column`,
+    x ? { [name]: x } : {},
+  );
   return x!.shape as [number, number];
 }
 

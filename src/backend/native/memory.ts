@@ -7,7 +7,7 @@ import type { DataType, TensorInfo } from '@tensorflow/tfjs';
 import { tf } from '../../tf.ts';
 import type { Addon } from './addon.ts';
 
-/** What the backend knows of a tensor's data; `handle` 0 after its disposal. */
+/** What the backend knows of a tensor's data. */
 interface Entry {
   handle: number;
   count: number;
@@ -15,9 +15,9 @@ interface Entry {
   references: number;
 }
 
-/** tfjs's data id: any object. Ours carry their entry. */
+/** tfjs's data id: any object. It carries an entry while its data is here. */
 interface DataId {
-  native?: Entry;
+  native?: Entry | undefined;
 }
 
 type Values = tf.backend_util.BackendValues;
@@ -35,16 +35,19 @@ export class NativeBackend extends tf.KernelBackend {
 
   /** The block of a tensor's data. Throws where the tensor is disposed. */
   handle({ dataId }: TensorInfo): number {
-    const entry = (dataId as DataId).native;
-    if (entry !== undefined && entry.handle > 0) return entry.handle;
-    return this.fetched(dataId as DataId).handle;
+    return ((dataId as DataId).native ?? this.fetched(dataId as DataId)).handle;
   }
 
+  /** The entry of data that may be on another backend still. */
   private fetched(dataId: DataId): Entry {
-    if (dataId.native === undefined) tf.engine().moveData(this, dataId as object);
-    const entry = dataId.native;
-    if (entry === undefined || entry.handle === 0) throw new Error('native backend: a tensor was used after its disposal');
-    return entry;
+    if (dataId.native === undefined) {
+      try {
+        tf.engine().moveData(this, dataId as object);
+      } catch (cause) {
+        throw new Error('native backend: a tensor was used after its disposal', { cause });
+      }
+    }
+    return dataId.native as unknown as Entry;
   }
 
   /** A new tensor of undefined contents. */
@@ -87,18 +90,17 @@ export class NativeBackend extends tf.KernelBackend {
 
   override disposeData(dataId: object, force = false): boolean {
     const entry = (dataId as DataId).native;
-    if (entry === undefined || entry.handle === 0) return true;
+    if (entry === undefined) return true;
     entry.references--;
     if (!force && entry.references > 0) return false;
     this.addon.release(entry.handle);
-    entry.handle = 0;
+    (dataId as DataId).native = undefined;
     this.count--;
     return true;
   }
 
   override refCount(dataId: object): number {
-    const entry = (dataId as DataId).native;
-    return entry && entry.handle > 0 ? entry.references : 0;
+    return (dataId as DataId).native?.references ?? 0;
   }
 
   override incRef(dataId: object): void {

@@ -37,7 +37,10 @@ const whole = (tensor: TensorInfo): Place => ({ tensor, first: 0, strides: strid
 /** Axes of `x` in the order `perm`. */
 export function transpose(backend: NativeBackend, x: TensorInfo, perm: number[]): TensorInfo {
   const strides = stridesOf(x.shape);
-  const y = backend.output(perm.map((axis) => x.shape[axis]!), x.dtype);
+  const y = backend.output(
+    perm.map((axis) => x.shape[axis]!),
+    x.dtype,
+  );
   copy(backend, y.shape, { tensor: x, first: 0, strides: perm.map((axis) => strides[axis]!) }, whole(y));
   return y;
 }
@@ -106,7 +109,12 @@ export const movementKernels: Record<string, Run> = {
     const { shape } = value!;
     const at = axisOf(axis, shape.length);
     return Array.from({ length: shape[at]! }, (_, i) => {
-      const part = slice(backend, value!, shape.map((_, k) => (k === at ? i : 0)), shape.with(at, 1));
+      const part = slice(
+        backend,
+        value!,
+        shape.map((_, k) => (k === at ? i : 0)),
+        shape.with(at, 1),
+      );
       return { ...part, shape: shape.toSpliced(at, 1) };
     });
   },
@@ -123,7 +131,10 @@ export const movementKernels: Record<string, Run> = {
   Tile: (backend, { x }, { reps }) => {
     // Each axis n repeated r times is [r, n] with a stride of 0 along r.
     const strides = stridesOf(x!.shape);
-    const y = backend.output(x!.shape.map((n, i) => n * reps[i]!), x!.dtype);
+    const y = backend.output(
+      x!.shape.map((n, i) => n * reps[i]!),
+      x!.dtype,
+    );
     const shape = x!.shape.flatMap((n, i) => [reps[i]! as number, n]);
     const to = { tensor: y, first: 0, strides: stridesOf(shape) };
     copy(backend, shape, { tensor: x!, first: 0, strides: strides.flatMap((s) => [0, s]) }, to);
@@ -132,7 +143,12 @@ export const movementKernels: Record<string, Run> = {
   BroadcastTo: (backend, { x }, { shape }) => broadcast(backend, x!, shape),
   PadV2: (backend, { x }, { paddings, constantValue }) => {
     const pads = paddings as [number, number][];
-    const y = filled(backend, x!.shape.map((n, i) => n + pads[i]![0] + pads[i]![1]), x!.dtype, constantValue);
+    const y = filled(
+      backend,
+      x!.shape.map((n, i) => n + pads[i]![0] + pads[i]![1]),
+      x!.dtype,
+      constantValue,
+    );
     const strides = stridesOf(y.shape);
     const first = pads.reduce((sum, [before], i) => sum + before * strides[i]!, 0);
     copy(backend, x!.shape, whole(x!), { tensor: y, first, strides });

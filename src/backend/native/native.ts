@@ -77,7 +77,8 @@ export async function nativeMemory(): Promise<[number, number, number]> {
 export async function startNative(): Promise<string> {
   const addon = await requireAddon();
   if (!tf.findBackend(NATIVE)) {
-    for (const kernels of [elementwiseKernels, movementKernels, reductionKernels, fusedKernels]) registerNative(kernels);
+    for (const kernels of [elementwiseKernels, movementKernels, reductionKernels, fusedKernels])
+      registerNative(kernels);
     tf.registerBackend(NATIVE, () => new NativeBackend(addon), 1);
   }
   if (!(await tf.setBackend(NATIVE))) throw new Error('tfjs could not start the native backend');

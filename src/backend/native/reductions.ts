@@ -63,7 +63,9 @@ function place(backend: NativeBackend, x: TensorInfo, axis: number, isMin: boole
 function softmax(backend: NativeBackend, x: TensorInfo, axis: number, isLog: boolean): TensorInfo {
   const columns = x.shape.at(-1) ?? 1;
   const last = axis < 0 || axis === x.shape.length - 1;
-  requireThat(last && x.dtype === 'float32', isLog ? 'LogSoftmax' : 'Softmax', 'needs float32 along the last axis', { x });
+  requireThat(last && x.dtype === 'float32', isLog ? 'LogSoftmax' : 'Softmax', 'needs float32 along the last axis', {
+    x,
+  });
   const y = backend.output(x.shape, 'float32');
   backend.addon.softmax(backend.handle(x), backend.handle(y), sizeOf(x.shape) / columns, columns, isLog ? 1 : 0);
   return y;

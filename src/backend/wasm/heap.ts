@@ -1,7 +1,7 @@
 /** @file Tensors of tfjs's wasm backend as addresses in its memory, and our own WebAssembly kernels working on it.
  * The kernels (`kernels/`, AssemblyScript) import the memory that tfjs's Emscripten module exports: nothing is
  * copied, and when that memory grows they see it grown. The backend's own allocator gives outputs and scratch.
- * Assumes an unshared memory, which tfjs has wherever it runs one thread.
+ * `backend.wasm.asm` is what Emscripten keeps of the exports; the memory must be unshared (see `wasm.ts`).
  */
 import { readFile } from 'node:fs/promises';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';

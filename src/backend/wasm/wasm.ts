@@ -1,5 +1,5 @@
-/** @file The `wasm` backend: tfjs's WebAssembly kernels, SIMD, one thread in Node, with our own kernels for the
- * operations that they do slowly. Available wherever Node runs.
+/** @file The `wasm` backend: tfjs's WebAssembly backend on one thread, with SIMD kernels of our own (`kernels/`) for
+ * every operation of the model. Available wherever Node runs; without SIMD the composed operations run.
  */
 import '@tensorflow/tfjs-backend-wasm';
 import { registerKernels } from '../../kernels.ts';
@@ -13,22 +13,25 @@ import { layerNormKernels } from './layer-norm.ts';
 import { linearKernels } from './linear.ts';
 import { optimizerKernels } from './optimizer.ts';
 
-/** Starts tfjs's wasm backend and registers our kernels on it; returns the tfjs backend's name. */
+const ourKernels = [
+  linearKernels,
+  layerNormKernels,
+  geluKernels,
+  causalAttentionKernels,
+  embeddingKernels,
+  crossEntropyKernels,
+  optimizerKernels,
+].flat();
+
+/** Starts tfjs's wasm backend and, where the machine has SIMD, registers our kernels on it; returns tfjs's name. */
 export async function startWasm(): Promise<string> {
-  registerKernels(
-    [
-      linearKernels,
-      layerNormKernels,
-      geluKernels,
-      causalAttentionKernels,
-      embeddingKernels,
-      crossEntropyKernels,
-      optimizerKernels,
-    ].flat(),
-    'wasm',
-  );
+  // With threads tfjs shares its memory, onto which our kernels do not link. In Node it never does.
+  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
   if (!(await tf.setBackend('wasm'))) throw new Error('tfjs could not start its wasm backend');
   await tf.ready();
-  await loadKernels();
+  if (await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) {
+    await loadKernels();
+    registerKernels(ourKernels, 'wasm');
+  }
   return 'wasm';
 }

@@ -18,7 +18,7 @@ describeOnBackends('globalNorm', () => {
       const tensors = shapes.map((shape) => normalValues(shape, rng));
       const squares = tensors.flatMap(({ data }) => Array.from(data, (g) => g * g));
       const expected = Math.sqrt(squares.reduce((a, b) => a + b, 0));
-      // All terms are positive: no cancellation, n terms are off by at most n 2^-24, about sqrt(n) 2^-24 as a rule.
+      // All terms are positive: nothing cancels. n terms are off by at most n 2^-24, by far less as a rule.
       expect([normOf(tensors)]).toBeAllclose([expected], { rtol: 16 * 2 ** -24 });
       expect(normOf(tensors)).toBe(normOf(tensors));
     });

@@ -28,10 +28,12 @@ constexpr int64_t kPanel = kVectors * W;
 /** Rows of a that go through all panels of b together. */
 constexpr int64_t kChunk = 16 * kRows;
 
-/** One call of the core: `a` at row stride `lda` (or, transposed, its column stride), `width` columns of c. */
+/** One call of the core: `a` at row stride `lda` (or, transposed, its column stride), `width` columns of c.
+ * `next` is where the rows of the next call begin, to be fetched meanwhile; null where they are near already. */
 struct Tile {
   int64_t depth;
   const float* a;
+  const float* next;
   int64_t lda;
   const float* b;
   int64_t ldb;
@@ -72,6 +74,9 @@ void core(const Tile& t) {
   vf sum[R][V] = {};
   const float* b = t.b;
   const int64_t lda = t.lda, ldb = t.ldb;
+  LAB_UNROLL
+  for (int r = 0; r < R; r++)
+    for (int v = 0; v < V; v++) __builtin_prefetch(t.c + r * t.ldc + v * W, 1);
   if (TA) {
     const float* a = t.a;
     for (int64_t p = 0; p < t.depth; p++) {
@@ -93,7 +98,18 @@ void core(const Tile& t) {
     const float* a[G];
     LAB_UNROLL
     for (int g = 0; g < G; g++) a[g] = t.a + 3 * g * lda;
+    // A line of the next rows for each step: R rows of 16 floats in every R steps, which is at least all of them.
+    const float* next = t.next ? t.next : t.a;
+    const int64_t next_lda = t.next ? lda : 0;
+    int row = 0;
+    int64_t ahead = 0;
     for (int64_t p = 0; p < t.depth; p++) {
+      __builtin_prefetch(next + ahead);
+      ahead += next_lda;
+      if (++row == R) {
+        row = 0;
+        ahead += next_lda ? 16 - R * next_lda : 0;
+      }
       vf bv[V];
       LAB_UNROLL
       for (int v = 0; v < V; v++) bv[v] = load(b + v * W);
@@ -139,22 +155,27 @@ LAB_INLINE void row_blocks(int64_t rows, Visit visit) {
   }
 }
 
-/** One panel of b (or of its transpose): rows k0 .. k0 + depth, columns j .. j + width, at distance kPanel. */
-inline void pack_panel(const Gemm& g, int64_t k0, int64_t depth, int64_t j, int width, float* to) {
-  if (!g.tb) {
-    const float* from = g.b + k0 * g.ldb + j;
-    if (width == kPanel) {
-      for (int64_t p = 0; p < depth; p++, from += g.ldb, to += kPanel)
-        for (int v = 0; v < kVectors; v++) store(to + v * W, load(from + v * W));
-      return;
+/** Rows k0 .. k0 + depth of b in panels of kPanel columns, `depth kPanel` apart; the last padded with zeros. Goes
+ * through b row by row, as the memory's prefetching likes it. */
+inline void pack_b(const Gemm& g, int64_t k0, int64_t depth, int64_t panels, float* to) {
+  const int64_t whole = g.n / kPanel;
+  const int rest = (int)(g.n - whole * kPanel);
+  for (int64_t p = 0; p < depth; p++) {
+    const float* from = g.b + (k0 + p) * g.ldb;
+    float* row = to + p * kPanel;
+    for (int64_t j = 0; j < whole; j++, from += kPanel, row += depth * kPanel) {
+      LAB_UNROLL
+      for (int v = 0; v < kVectors; v++) store(row + v * W, load(from + v * W));
     }
-    for (int64_t p = 0; p < depth; p++, from += g.ldb, to += kPanel) {
-      for (int c = 0; c < width; c++) to[c] = from[c];
-      for (int c = width; c < kPanel; c++) to[c] = 0;
-    }
-    return;
+    if (whole == panels) continue;
+    for (int c = 0; c < rest; c++) row[c] = from[c];
+    for (int c = rest; c < kPanel; c++) row[c] = 0;
   }
-  // Transposed, in strips of 16 along k: a strip of the panel stays in the cache while b's rows pass.
+}
+
+/** The same for one panel of the transpose of b, `width` columns from column j: in strips of 16 along k, so that a
+ * strip of the panel stays in the cache while b's rows pass. */
+inline void pack_b_transposed(const Gemm& g, int64_t k0, int64_t depth, int64_t j, int width, float* to) {
   for (int64_t p0 = 0; p0 < depth; p0 += 16) {
     const int64_t p1 = p0 + 16 < depth ? p0 + 16 : depth;
     for (int c = 0; c < width; c++) {
@@ -166,17 +187,28 @@ inline void pack_panel(const Gemm& g, int64_t k0, int64_t depth, int64_t j, int 
   }
 }
 
-/** Columns of a [k, m] (`ta`) or rows of a [m, k] next to each other, for one block of rows. Copies whole vectors:
- * what is past the block is overwritten by the next, or is padding. */
-inline void pack_rows(const Gemm& g, int64_t k0, int64_t depth, int64_t i, int rows, float* to) {
+/** Elements of a packed block of rows of a: a whole vector may be stored at its end. */
+LAB_INLINE int64_t block_size(int64_t depth) { return kRows * depth + W; }
+
+/** Rows i0 .. i1 of a' in blocks of at most kRows: [depth, kRows] where a is transposed, else [rows, depth]. */
+inline void pack_a(const Gemm& g, int64_t k0, int64_t depth, int64_t i0, int64_t i1, float* to) {
+  const int64_t size = block_size(depth);
   if (g.ta) {
-    const float* from = g.a + k0 * g.lda + i;
-    for (int64_t p = 0; p < depth; p++, from += g.lda, to += kRows)
-      for (int r = 0; r < rows; r += W) store(to + r, load(from + r));
+    for (int64_t p = 0; p < depth; p++) {
+      const float* from = g.a + (k0 + p) * g.lda + i0;
+      float* row = to + p * kRows;
+      row_blocks(i1 - i0, [&](int64_t i, int rows) {
+        for (int r = 0; r < rows; r += W) store(row + r, load(from + i + r));
+        row += size;
+      });
+    }
     return;
   }
-  for (int r = 0; r < rows; r++)
-    __builtin_memcpy(to + r * depth, g.a + (i + r) * g.lda + k0, sizeof(float) * (size_t)depth);
+  row_blocks(i1 - i0, [&](int64_t i, int rows) {
+    for (int r = 0; r < rows; r++)
+      __builtin_memcpy(to + r * depth, g.a + (i0 + i + r) * g.lda + k0, sizeof(float) * (size_t)depth);
+    to += size;
+  });
 }
 
 struct GemmPlan {
@@ -184,6 +216,8 @@ struct GemmPlan {
   const float* packed_b;
   int64_t panels, depth;
   bool pack_a;
+  /** All panels for a block of rows, then the next: where b's block is small, results come out row by row. */
+  bool rows_first;
 };
 
 /** Rows [i0, i1) and panels [j0, j1) of the product. */
@@ -191,43 +225,42 @@ inline void gemm_part(const GemmPlan& plan, int64_t i0, int64_t i1, int64_t j0, 
   const Gemm& g = *plan.g;
   float* packed_a = nullptr;
   if (plan.pack_a) {
-    packed_a = (float*)lab::scratch(1, sizeof(float) * (size_t)((i1 - i0 + kRows) * plan.depth * 2));
+    packed_a = (float*)lab::scratch(1, sizeof(float) * (size_t)(((i1 - i0 + kRows - 1) / kRows) * block_size(plan.depth)));
     if (!packed_a) return;
   }
   for (int64_t k0 = 0; k0 < g.k; k0 += plan.depth) {
     const int64_t depth = g.k - k0 < plan.depth ? g.k - k0 : plan.depth;
     const bool is_last = k0 + depth == g.k;
-    const int64_t block = kRows * depth;
-    if (packed_a) {
-      int64_t b = 0;
-      row_blocks(i1 - i0, [&](int64_t i, int rows) { pack_rows(g, k0, depth, i0 + i, rows, packed_a + block * b++); });
+    const int64_t block = block_size(depth);
+    if (packed_a) pack_a(g, k0, depth, i0, i1, packed_a);
+    Tile t;
+    t.depth = depth;
+    t.ldb = plan.packed_b ? kPanel : g.ldb;
+    t.ldc = g.ldc;
+    t.lda = packed_a ? (g.ta ? kRows : depth) : g.lda;
+    t.accumulate = g.accumulate || k0 > 0;
+    const auto tile = [&](int64_t j, int64_t index, int64_t i, int rows, bool is_first) {
+      const int64_t column = j * kPanel, row = i0 + i;
+      t.width = (int)(g.n - column < kPanel ? g.n - column : kPanel);
+      t.b = plan.packed_b ? plan.packed_b + (k0 * plan.panels + j * depth) * kPanel : g.b + k0 * g.ldb + column;
+      t.a = packed_a ? packed_a + block * index : g.ta ? g.a + k0 * g.lda + row : g.a + row * g.lda + k0;
+      t.c = g.c + row * g.ldc + column;
+      t.next = is_first && !g.ta && !packed_a && i + rows < i1 - i0 ? t.a + rows * g.lda : nullptr;
+      t.bias = is_last && g.bias ? g.bias + column : nullptr;
+      t.residual = is_last && g.residual ? g.residual + row * g.ldc + column : nullptr;
+      cores.at[rows - 1][(t.width + W - 1) / W - 1][g.ta ? 1 : 0](t);
+    };
+    if (plan.rows_first) {
+      int64_t index = 0;
+      row_blocks(i1 - i0, [&](int64_t i, int rows) {
+        for (int64_t j = j0; j < j1; j++) tile(j, index, i, rows, j == j0);
+        index++;
+      });
+      continue;
     }
     for (int64_t j = j0; j < j1; j++) {
-      const int64_t column = j * kPanel;
-      const int width = (int)(g.n - column < kPanel ? g.n - column : kPanel);
-      const int vectors = (width + W - 1) / W;
-      Tile t;
-      t.depth = depth;
-      t.width = width;
-      t.b = plan.packed_b ? plan.packed_b + (k0 * plan.panels + j * depth) * kPanel : g.b + k0 * g.ldb + column;
-      t.ldb = plan.packed_b ? kPanel : g.ldb;
-      t.ldc = g.ldc;
-      t.accumulate = g.accumulate || k0 > 0;
-      t.bias = is_last && g.bias ? g.bias + column : nullptr;
-      int64_t b = 0;
-      row_blocks(i1 - i0, [&](int64_t i, int rows) {
-        const int64_t row = i0 + i;
-        if (packed_a) {
-          t.a = packed_a + block * b++;
-          t.lda = g.ta ? kRows : depth;
-        } else {
-          t.a = g.ta ? g.a + k0 * g.lda + row : g.a + row * g.lda + k0;
-          t.lda = g.lda;
-        }
-        t.c = g.c + row * g.ldc + column;
-        t.residual = is_last && g.residual ? g.residual + row * g.ldc + column : nullptr;
-        cores.at[rows - 1][vectors - 1][g.ta ? 1 : 0](t);
-      });
+      int64_t index = 0;
+      row_blocks(i1 - i0, [&](int64_t i, int rows) { tile(j, index++, i, rows, j == j0); });
     }
   }
 }
@@ -240,10 +273,10 @@ void gemm(const Gemm& g) {
   const bool is_whole = !g.tb && g.n % W == 0;
   bool in_place;
   if (g.ta) {
-    // Sums over rows: the depth and who is packed, as measured at the shapes of models of d_model 32 to 256.
-    plan.depth = g.n >= 1024 ? 512 : g.n <= 64 || g.m >= 1024 ? 256 : 128;
-    plan.pack_a = g.n >= 256 || (g.n >= 128 && g.m >= 256);
-    in_place = is_whole && (g.n <= 64 || (g.m <= 128 && g.n <= 256));
+    // Sums over rows: depth and packing as measured at the shapes of models of d_model 32 to 256.
+    plan.depth = g.n >= 1024 ? 1024 : g.n >= 512 ? 512 : g.n <= 128 ? 256 : 128;
+    plan.pack_a = g.m >= 128 && g.n >= 128;
+    in_place = is_whole && (g.n <= 64 || (g.n <= 256 && g.m <= 512));
   } else {
     plan.depth = 256;
     // Rows a multiple of 4 KiB apart share one set of the cache.
@@ -251,21 +284,22 @@ void gemm(const Gemm& g) {
     // A product of one panel, or of few rows, reads b in place.
     in_place = is_whole && (g.ldb <= kPanel || g.m <= 2 * kRows);
   }
-#ifdef LAB_TUNE
-  plan.depth = tune_depth; plan.pack_a = tune_pack_a; in_place = tune_in_place && !g.tb;
-#endif
   if (!in_place) {
     float* packed = (float*)lab::scratch(0, sizeof(float) * (size_t)(plan.panels * kPanel * g.k));
     if (!packed) return;
     plan.packed_b = packed;
-    parts(plan.panels, [&](int64_t j) {
+    const int64_t blocks = (g.k + plan.depth - 1) / plan.depth;
+    parts(g.tb ? blocks * plan.panels : blocks, [&](int64_t part) {
+      const int64_t k0 = (g.tb ? part / plan.panels : part) * plan.depth;
+      const int64_t depth = g.k - k0 < plan.depth ? g.k - k0 : plan.depth;
+      float* block = packed + k0 * plan.panels * kPanel;
+      if (!g.tb) return pack_b(g, k0, depth, plan.panels, block);
+      const int64_t j = part % plan.panels;
       const int width = (int)(g.n - j * kPanel < kPanel ? g.n - j * kPanel : kPanel);
-      for (int64_t k0 = 0; k0 < g.k; k0 += plan.depth) {
-        const int64_t depth = g.k - k0 < plan.depth ? g.k - k0 : plan.depth;
-        pack_panel(g, k0, depth, j * kPanel, width, packed + (k0 * plan.panels + j * depth) * kPanel);
-      }
+      pack_b_transposed(g, k0, depth, j * kPanel, width, block + j * depth * kPanel);
     });
   }
+  plan.rows_first = (g.k < plan.depth ? g.k : plan.depth) * g.n <= ROWSFIRST;
   const int64_t row_parts = (g.m + kChunk - 1) / kChunk;
   const int64_t spare = lab::num_threads() / row_parts;
   const int64_t column_parts = spare < 1 ? 1 : spare > plan.panels ? plan.panels : spare;

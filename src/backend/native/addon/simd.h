@@ -147,10 +147,11 @@ LAB_INLINE vf reciprocal_v(vf x) {
 #endif
 }
 
-/** `1 / (1 + exp(-x))`; below -80 that of -80. */
+/** `1 / (1 + exp(-x))`; 0 below -80, where it is less than 2e-35. */
 LAB_INLINE vf sigmoid_v(vf x) {
-  const vf y = x < splat(-80.0f) ? splat(-80.0f) : x;
-  return reciprocal_v(splat(1.0f) + exp_v(-y));
+  const vi is_low = x < splat(-80.0f);
+  const vf y = reciprocal_v(splat(1.0f) + exp_v(is_low ? vf{} : -x));
+  return is_low ? vf{} : y;
 }
 
 /** Natural logarithm: `x = 2^e m`, sqrt(1/2) <= m < sqrt(2), log m by a polynomial of degree 9 in m - 1 (Cephes).

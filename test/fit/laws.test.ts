@@ -1,0 +1,154 @@
+/** @file Every law: its gradient, its coordinates, its linear part, its published numbers. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type LawParams, listLaws, optimum, predictLoss } from '../../src/fit/fit.ts';
+import type { Law } from '../../src/fit/laws/law.ts';
+import { curveByName, lawByName } from '../../src/fit/laws/registry.ts';
+
+const laws: Law<string>[] = listLaws().map(({ name, inputs }) =>
+  inputs[0] === 'x' ? curveByName(name) : lawByName(name),
+);
+
+/** Coordinates near what data give: three terms of like size, exponents .05 to 1. */
+function coordinates(law: Law<string>): fc.Arbitrary<Float64Array> {
+  const each = law.coordinates.map((name) => {
+    if (name === 'alpha' || name === 'beta') return fc.double({ min: 0.05, max: 1, noNaN: true });
+    if (name.startsWith('log_alpha')) return fc.double({ min: -3, max: 0, noNaN: true });
+    return fc.double({ min: -2, max: 1.5, noNaN: true });
+  });
+  return fc.tuple(...each).map((values) => Float64Array.from(values));
+}
+
+const logs = (law: Law<string>): fc.Arbitrary<Float64Array> =>
+  fc.tuple(...law.inputs.map(() => fc.double({ min: -4, max: 4, noNaN: true }))).map((u) => Float64Array.from(u));
+
+describe.each(laws.map((law) => [law.name, law] as const))('law %s', (_, law) => {
+  const size = law.coordinates.length;
+
+  it('has the gradient of its log loss', () => {
+    fc.assert(
+      fc.property(coordinates(law), logs(law), (theta, u) => {
+        const gradient = new Float64Array(size);
+        const scratch = new Float64Array(size);
+        law.logLoss(theta, u, gradient);
+        for (let k = 0; k < size; k++) {
+          const h = 1e-5;
+          const at = (shift: number) =>
+            law.logLoss(
+              theta.map((x, j) => (j === k ? x + shift : x)),
+              u,
+              scratch,
+            );
+          const slope = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h);
+          expect(Math.abs(gradient[k]! - slope), law.coordinates[k]).toBeLessThan(1e-8);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('goes from coordinates to constants and back, with the same losses', () => {
+    fc.assert(
+      fc.property(coordinates(law), logs(law), logs(law), (theta, u, centre) => {
+        const params = law.toParams(theta, centre);
+        expect(Object.keys(params)).toEqual(law.params);
+        const back = law.fromParams(params, centre);
+        for (const [k, x] of back.entries()) expect(x).toBeCloseTo(theta[k]!, 9);
+        const scratch = new Float64Array(size);
+        const absolute = law.fromParams(params, new Float64Array(law.inputs.length));
+        const shifted = u.map((x, i) => x + centre[i]!);
+        expect(law.logLoss(absolute, shifted, scratch)).toBeCloseTo(law.logLoss(theta, u, scratch), 9);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('is linear in its amplitudes: no residual at its own losses, and to first order the error of log loss', () => {
+    const { separable } = law;
+    if (!separable) return;
+    fc.assert(
+      fc.property(
+        fc.tuple(...separable.grid.map(() => fc.double({ min: 0.1, max: 1, noNaN: true }))),
+        fc.array(fc.double({ min: 0.1, max: 2, noNaN: true }), {
+          minLength: separable.num_amplitudes,
+          maxLength: separable.num_amplitudes,
+        }),
+        logs(law),
+        (exponents, amplitudes, u) => {
+          const theta = separable.theta(exponents, amplitudes);
+          const logLoss = law.logLoss(theta, u, new Float64Array(size));
+          const columns = new Float64Array(separable.num_amplitudes);
+          const residual = (logL: number): number => {
+            const target = separable.columns(exponents, u, logL, columns);
+            return columns.reduce((sum, c, j) => sum + c * amplitudes[j]!, -target);
+          };
+          expect(residual(logLoss)).toBeCloseTo(0, 10);
+          expect(residual(logLoss - 1e-6) / 1e-6).toBeCloseTo(1, 4);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('starts from finite coordinates', () => {
+    const starts = [...law.starts(new Float64Array(law.inputs.length), 1)];
+    expect(starts.length).toBeGreaterThan(10);
+    for (const start of starts) expect([start.length, start.every(Number.isFinite)]).toEqual([size, true]);
+  });
+});
+
+describe('published numbers', () => {
+  it('chinchilla starts from the 4,500 points of Hoffmann et al.', () => {
+    const starts = [...lawByName('chinchilla').starts(Float64Array.of(20, 24), 1)];
+    expect(starts).toHaveLength(4500);
+    // alpha 1, beta .5, log E .5, log A 10, log B 15, at the centre.
+    expect(starts.some((s) => [...s].join() === [0.5, 10 - 20, 15 - 12, 1, 0.5].join())).toBe(true);
+  });
+
+  it("chinchilla with Hoffmann's constants puts 40.4B parameters on 5.76e23 FLOPs, a fifth less once rounded", () => {
+    const unrounded = { E: 1.6934, A: 406.4, B: 410.7, alpha: 0.3392, beta: 0.2849 };
+    const rounded = { E: 1.69, A: 406.4, B: 410.7, alpha: 0.34, beta: 0.28 };
+    const size = (params: LawParams) => optimum({ law: 'chinchilla', params }, 5.76e23).N;
+    // Four printed digits of the exponents leave half a percent open.
+    expect(Math.abs(size(unrounded) / 40.4e9 - 1)).toBeLessThan(0.005);
+    expect(size(rounded) / size(unrounded)).toBeCloseTo(0.8, 2);
+  });
+
+  it("kaplan's limits are his single-variable laws", () => {
+    const params = { N_c: 6.4e13, D_c: 1.8e13, alpha_N: 0.076, alpha_D: 0.103 };
+    const loss = (N: number, D: number) => predictLoss({ law: 'kaplan', params }, { N, D });
+    expect(loss(1e9, 1e30)).toBeCloseTo((6.4e13 / 1e9) ** 0.076, 6);
+    expect(loss(1e40, 1e10)).toBeCloseTo((1.8e13 / 1e10) ** 0.103, 6);
+    const { a, b } = lawByName('kaplan').exponents!(params);
+    expect(a).toBeCloseTo(0.103 / (0.103 + 0.076), 12);
+    expect(a + b).toBeCloseTo(1, 12);
+  });
+
+  it('power_mean at q = 1 is chinchilla', () => {
+    const params = { E: 1.7, A: 406, B: 411, alpha: 0.34, beta: 0.28 };
+    const at = { N: 1e8, D: 3e9 };
+    expect(predictLoss({ law: 'power_mean', params: { ...params, q: 1 } }, at)).toBeCloseTo(
+      predictLoss({ law: 'chinchilla', params }, at),
+      12,
+    );
+  });
+});
+
+describe('the registry', () => {
+  it('names every law once, with formula and source', () => {
+    const infos = listLaws();
+    expect(new Set(infos.map((i) => i.name)).size).toBe(infos.length);
+    for (const { formula, reference, params } of infos) {
+      for (const name of params) expect(formula).toContain(name);
+      expect(reference).toMatch(/arXiv \d{4}\.\d{5}/);
+    }
+  });
+
+  it('says which laws there are', () => {
+    expect(() => lawByName('chinchila')).toThrow(
+      'unknown law: chinchila; choose one of chinchilla, power_mean, kaplan',
+    );
+    expect(() => lawByName('saturating')).toThrow('it reads other variables');
+    expect(() => curveByName('kaplan')).toThrow('choose one of saturating');
+  });
+});
