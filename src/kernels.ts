@@ -8,8 +8,13 @@
  * |---|---|---|---|
  * | Linear | x_MK, w_KN (or w_NK), b_N? | transpose_w | y_MN |
  * | LinearGrad | dy_MN, x_MK, w | transpose_w, has_bias | dx_MK, dw, db_N? |
+ * | LinearAdd | x_MK, w, b_N?, r_MN | transpose_w | y_MN + r |
+ * | LinearGradAdd | dy_MN, x_MK, w, r_MK | transpose_w, has_bias | dx_MK + r, dw, db_N? |
+ * | LinearGelu | x_MK, w, b_N? | transpose_w | y_MN, gelu(y)_MN |
+ * | GeluLinearGrad | dy_MN, x_MK = gelu(h), w, h_MK | transpose_w, has_bias | dh_MK, dw, db_N? |
  * | LayerNorm | x_MD, g_D, b_D | eps | y_MD, mean_M, rstd_M |
  * | LayerNormGrad | dy_MD, x_MD, g_D, mean_M, rstd_M | | dx_MD, dg_D, db_D |
+ * | LayerNormGradAdd | dy_MD, x_MD, g_D, mean_M, rstd_M, r_MD | | dx_MD + r, dg_D, db_D |
  * | Gelu | x | | y |
  * | GeluGrad | dy, x | | dx |
  * | CausalAttention | q_MD, k_MD, v_MD | n_ctx, n_head | y_MD, saved (the kernel's own) |
@@ -26,8 +31,13 @@ import { tf } from './tf.ts';
 export const KERNEL = {
   linear: 'LabLinear',
   linearGrad: 'LabLinearGrad',
+  linearAdd: 'LabLinearAdd',
+  linearGradAdd: 'LabLinearGradAdd',
+  linearGelu: 'LabLinearGelu',
+  geluLinearGrad: 'LabGeluLinearGrad',
   layerNorm: 'LabLayerNorm',
   layerNormGrad: 'LabLayerNormGrad',
+  layerNormGradAdd: 'LabLayerNormGradAdd',
   gelu: 'LabGelu',
   geluGrad: 'LabGeluGrad',
   causalAttention: 'LabCausalAttention',

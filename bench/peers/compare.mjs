@@ -1,6 +1,6 @@
 /** @file Ours against the peers: whole training steps of the four shapes, taken in turn (ours, peer, ours, peer, ...),
- * medians. Prints a table to stderr and JSON to stdout. A peer that cannot be imported is left out with its reason.
- * Usage: node bench/peers/compare.mjs [--rounds 5] [--threads 1] [--peer "python3 bench/peers/pytorch.py"]...
+ * medians of the time and of the CPU time (the one to read where other programs run). Prints a table to stderr and JSON to stdout. A peer that cannot be imported is left out with its reason.
+ * Usage: node bench/peers/compare.mjs [--rounds 5] [--threads 1] [--foreach] [--peer "python3 bench/peers/pytorch.py"]...
  */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -13,6 +13,7 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '1' },
     peer: { type: 'string', multiple: true, default: PEERS },
     backend: { type: 'string', default: 'native' },
+    foreach: { type: 'boolean', default: false },
   },
 });
 const num_threads = Number(values.threads);
@@ -22,7 +23,7 @@ const shapes = [
   [4, 128, 4, 3],
   [4, 256, 4, 2],
 ].map(([n_layer, d_model, n_head, num_steps]) => ({
-  ...{ n_layer, d_model, n_head, num_steps, num_threads },
+  ...{ n_layer, d_model, n_head, num_steps, num_threads, foreach: values.foreach },
   ...{ n_ctx: 64, vocab_size: 256, batch_size: 16 },
 }));
 
@@ -68,7 +69,7 @@ for (const shape of shapes) {
     for (const [i, runner] of runners.entries()) {
       const answer = await runner.ask(shape);
       if (answer === null) continue;
-      times[i].push(answer.step_ms);
+      times[i].push(answer);
       facts[i] = answer;
     }
   }
@@ -80,28 +81,20 @@ for (const shape of shapes) {
       if (shape === shapes[0]) process.stderr.write(`left out: ${runner.command}: ${runner.why()}\n`);
       continue;
     }
-    const step_ms = median(times[i]);
-    const gflops = (6 * num_params * tokens) / step_ms / 1e6;
-    const ratio = step_ms / median(times[0]);
+    const [step_ms, cpu_ms] = ['step_ms', 'cpu_ms'].map((key) => median(times[i].map((t) => t[key])));
+    const gflops = (6 * num_params * tokens) / cpu_ms / 1e6;
+    const ratio = (key) => (median(times[i].map((t) => t[key])) / median(times[0].map((t) => t[key]))).toFixed(2);
     const share = peak_gflops ? gflops / peak_gflops : null;
     const { n_layer, d_model, n_head } = shape;
-    results.push({
-      n_layer,
-      d_model,
-      n_head,
-      who: facts[i].version,
-      step_ms,
-      gflops,
-      share_of_peak: share,
-      times: times[i],
-    });
-    const cells = [
-      `${n_layer},${d_model},${n_head}`.padEnd(9),
-      facts[i].version.padEnd(22),
-      `${step_ms.toFixed(1)} ms`.padStart(9),
-    ];
+    const who = facts[i].version;
+    results.push({ n_layer, d_model, n_head, who, step_ms, cpu_ms, gflops, share_of_peak: share, times: times[i] });
+    const times_ms = `${step_ms.toFixed(1)} ms (CPU ${cpu_ms.toFixed(1)})`.padStart(22);
+    const verdict = i
+      ? `ours is ${ratio('step_ms')}x as fast (CPU time ${ratio('cpu_ms')}x)`
+      : `${((share ?? 0) * 100).toFixed(0)}% of the peak, ${peak_gflops?.toFixed(0)}`;
+    const rate = `${gflops.toFixed(1).padStart(6)} GFLOP/s`;
     process.stderr.write(
-      `${cells.join(' ')} ${gflops.toFixed(1).padStart(6)} GFLOP/s ${i ? `${ratio.toFixed(2)}x ours` : `${((share ?? 0) * 100).toFixed(0)}% of the peak`}\n`,
+      `${[n_layer, d_model, n_head].join().padEnd(9)} ${who.padEnd(20)} ${times_ms} ${rate} ${verdict}\n`,
     );
   }
 }

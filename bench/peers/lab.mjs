@@ -1,4 +1,4 @@
-/** @file Our training steps behind the peers' protocol (see pytorch.py): a JSON shape a line in, `step_ms` out.
+/** @file Our training steps behind the peers' protocol (see pytorch.py): a JSON shape a line in, `step_ms` and `cpu_ms` out.
  * Usage: node bench/peers/lab.mjs BACKEND, after npm run build.
  */
 import { createInterface } from 'node:readline';
@@ -13,7 +13,7 @@ registerOps(tfjs_name);
 const optimizer = { learning_rate: 1e-3, beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay: 0.1, grad_clip: 1 };
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { num_steps, batch_size, num_threads = 1, ...shape } = JSON.parse(line);
+  const { num_steps, batch_size, num_threads = 1, foreach: _, ...shape } = JSON.parse(line);
   if (name === 'native') await configureNative({ threads: num_threads });
   const extra = {
     d_ff: 4 * shape.d_model,
@@ -33,11 +33,13 @@ for await (const line of createInterface({ input: process.stdin })) {
   const finish = () => state.loss_sum.dataSync();
   for (let i = 0; i < 3; i++) step();
   finish();
-  const start = performance.now();
+  const [start, before] = [performance.now(), process.cpuUsage()];
   for (let i = 0; i < num_steps; i++) step();
   finish();
   const step_ms = (performance.now() - start) / num_steps;
+  const { user, system } = process.cpuUsage(before);
+  const cpu_ms = (user + system) / 1000 / num_steps;
   tf.dispose(state);
   const peak_gflops = name === 'native' ? await nativeFmaPeak(0.05) : null;
-  console.log(JSON.stringify({ step_ms, version: `lab ${name}`, num_params, peak_gflops }));
+  console.log(JSON.stringify({ step_ms, cpu_ms, version: `lab ${name}`, num_params, peak_gflops }));
 }

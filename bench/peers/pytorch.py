@@ -1,9 +1,9 @@
 """Training steps of a plain GPT in PyTorch, as the bench's peer: same shape, batch and optimiser as ours.
 
 Reads one JSON object a line, {"n_layer", "d_model", "n_head", "n_ctx", "vocab_size", "batch_size", "num_steps",
-"num_threads"}, and answers each with {"step_ms", "version"}: the mean time of num_steps whole steps (forward,
-backward, clip, AdamW) after a warm-up. Separate q, k, v and no biases, as in our model; attention by PyTorch's fused
-kernel where this version has one.
+"num_threads", "foreach"}, and answers each with {"step_ms", "cpu_ms", "version"}: the mean time (and CPU time) of num_steps
+whole steps (forward, backward, clip, AdamW) after a warm-up. No biases, as in our model; attention by PyTorch's fused kernel where this
+version has one; AdamW with the library's defaults, or all tensors at once with "foreach".
 """
 
 import json
@@ -57,7 +57,7 @@ class GPT(nn.Module):
         for block in self.blocks:
             x = block(x)
         logits = self.lm_head(self.ln_f(x))
-        return F.cross_entropy(logits.view(-1, logits.shape[-1]), targets.view(-1))
+        return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))
 
 
 def time_steps(request):
@@ -66,10 +66,9 @@ def time_steps(request):
     shape = {key: request[key] for key in ("n_layer", "d_model", "n_head", "n_ctx", "vocab_size")}
     model = GPT(**shape)
     options = {"lr": 1e-3, "betas": (0.9, 0.95), "weight_decay": 0.1}
-    try:
-        optimizer = torch.optim.AdamW(model.parameters(), foreach=True, **options)
-    except TypeError:
-        optimizer = torch.optim.AdamW(model.parameters(), **options)
+    if request.get("foreach"):
+        options["foreach"] = True
+    optimizer = torch.optim.AdamW(model.parameters(), **options)
     tokens = torch.randint(request["vocab_size"], (request["batch_size"], request["n_ctx"] + 1))
 
     def step():
@@ -81,12 +80,14 @@ def time_steps(request):
 
     for _ in range(3):
         step()
-    start = time.perf_counter()
+    start = time.perf_counter(), time.process_time()
     for _ in range(request["num_steps"]):
         step()
-    return (time.perf_counter() - start) / request["num_steps"] * 1e3
+    used = time.perf_counter() - start[0], time.process_time() - start[1]
+    return [seconds / request["num_steps"] * 1e3 for seconds in used]
 
 
 for line in sys.stdin:
-    answer = {"step_ms": time_steps(json.loads(line)), "version": f"PyTorch {torch.__version__}"}
-    print(json.dumps(answer), flush=True)
+    step_ms, cpu_ms = time_steps(json.loads(line))
+    version = f"PyTorch {torch.__version__}"
+    print(json.dumps({"step_ms": step_ms, "cpu_ms": cpu_ms, "version": version}), flush=True)

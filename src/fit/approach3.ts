@@ -3,7 +3,7 @@
  * 2404.10102 (sum, not mean; run to convergence). We differ: starts from variable projection besides the grid,
  * a Newton polish to rounding error, zero terms proven or let go, and intervals over whole model sizes.
  */
-import { type BootstrapOptions, type BootstrapReport, bootstrap, type Interval } from './bootstrap.ts';
+import { type BootstrapOptions, type BootstrapReport, bootstrap, checkBootstrap, type Interval } from './bootstrap.ts';
 import { type Diagnostic, tooLittle } from './diagnostic.ts';
 import { judge } from './judge.ts';
 import { type LackOfFit, lackOfFit } from './lack-of-fit.ts';
@@ -73,6 +73,7 @@ const MIN_DISTINCT = 3;
 export function fitLaw(points: readonly FitPoint[], options: FitOptions = {}): LawFit {
   const law = lawByName(options.law ?? 'chinchilla');
   const loss = robustLoss(options.loss, options.delta);
+  checkBootstrap(options);
   const { kept, dropped } = selectPoints(points, options);
   requireEnough(law, kept, dropped.length);
   const problem = makeProblem(law, kept);

@@ -51,6 +51,15 @@ export interface BootstrapResult {
   draws: Record<string, number[]>;
 }
 
+/** Checks the options before any work is done. @throws LabError('usage') naming the one that is wrong. */
+export function checkBootstrap({ bootstrap: replicates = 0, level = 0.9, cluster = 'sizes' }: BootstrapOptions): void {
+  if (!Number.isInteger(replicates) || replicates < 0)
+    throw new LabError('usage', `invalid bootstrap: ${replicates} is not a whole number of replicates, 0 or more`);
+  if (!(level > 0 && level < 1)) throw new LabError('usage', `invalid level: ${level} is not between 0 and 1`);
+  if (!['sizes', 'runs', 'seeds'].includes(cluster))
+    throw new LabError('usage', `invalid cluster: ${String(cluster)} is not one of sizes, runs, seeds`);
+}
+
 /** Refits every resample and summarises the quantities that `refit` returns; null marks a failed replicate.
  * Null where no replicates are asked for.
  * @throws LabError('usage') for bad options; LabError('too_little_data') where there is nothing to resample.
@@ -61,9 +70,7 @@ export function bootstrap(
   refit: (multiplicity: Float64Array) => Record<string, number> | null,
 ): BootstrapResult | null {
   const { bootstrap: replicates = 0, cluster = 'sizes', seed = 0, level = 0.9 } = options;
-  if (!Number.isInteger(replicates) || replicates < 0)
-    throw new LabError('usage', `invalid bootstrap: ${replicates} is not a whole number of replicates, 0 or more`);
-  if (!(level > 0 && level < 1)) throw new LabError('usage', `invalid level: ${level} is not between 0 and 1`);
+  checkBootstrap(options);
   if (replicates === 0) return null;
   const blocks = resamplingBlocks(points, cluster);
   const rng = rngStream(seed, 'bootstrap');
@@ -104,8 +111,6 @@ function resamplingBlocks(points: readonly Unit[], cluster: Cluster): number[][]
   const sizes = sizeOf(points.map((p) => p.N));
   if (cluster === 'sizes') return [gather(sizes).sort((x, y) => sizes[x[0]!]! - sizes[y[0]!]!)];
   if (cluster === 'runs') return [indices.map((i) => [i])];
-  if (cluster !== 'seeds')
-    throw new LabError('usage', `invalid cluster: ${String(cluster)} is not one of sizes, runs, seeds`);
   const horizons = sizeOf(points.map((p) => p.D));
   const cells = gather(indices.map((i) => `${sizes[i]}/${horizons[i]}`));
   if (cells.every((cell) => cell.length === 1))

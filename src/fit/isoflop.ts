@@ -4,7 +4,7 @@
  * of parabolas on wide or off-centre grids (arXiv 2603.22339) is measured: the additive law fitted to the same
  * points gives noise-free losses, and what the procedure makes of those is compared with the law's own exponent.
  */
-import { type BootstrapOptions, type BootstrapReport, bootstrap, type Interval } from './bootstrap.ts';
+import { type BootstrapOptions, type BootstrapReport, bootstrap, checkBootstrap, type Interval } from './bootstrap.ts';
 import { type Diagnostic, refuse, tooLittle, warn } from './diagnostic.ts';
 import { chinchilla } from './laws/chinchilla.ts';
 import { robustLoss } from './loss.ts';
@@ -46,8 +46,7 @@ const FEW_SIZES = 5;
 const BIAS = 0.02;
 
 /** Fits a valley a budget and regresses ln N_opt and ln D_opt on ln C.
- * `points` carry N, D, C and L by one counting. Positions in `budgets[i].points` refer to `points` without the
- * dropped ones.
+ * `points` carry N, D, C and L by one counting; `budgets[i].points` are positions in that list.
  * @throws LabError('usage') for bad options; LabError('too_little_data') where fewer than two budgets are left, with
  * the reason for each.
  */
@@ -61,7 +60,8 @@ export function fitIsoflop(points: readonly FitPoint[], options: IsoflopOptions 
 
 /** The same, but with `exponents: null` in place of the error: the valleys can still be drawn. */
 export function fitValleys(points: readonly FitPoint[], options: IsoflopOptions = {}): IsoflopFit {
-  const { kept, dropped } = selectPoints(points, options);
+  checkBootstrap(options);
+  const { kept, positions, dropped } = selectPoints(points, options);
   const groups = groupByBudget(kept, options);
   const budgets = groups.map(({ C, members }) =>
     fitValley(
@@ -92,6 +92,7 @@ export function fitValleys(points: readonly FitPoint[], options: IsoflopOptions 
     ...(options.keep_draws && resampled ? { draws: resampled.draws } : {}),
   };
   fit.diagnostics = judge(fit, kept);
+  fit.budgets = budgets.map((v) => ({ ...v, points: v.points.map((i) => positions[i]!) }));
   return fit;
 }
 

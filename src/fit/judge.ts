@@ -16,6 +16,8 @@ const FEW = 5;
 const FEW_CLUSTERS = 8;
 /** Robust standard deviations beyond which a point is named. */
 const OUTLIER = 6;
+/** Relative departure of C/(N D) from its mean beyond which one factor k in C = k N D is too coarse for optima. */
+const UNEVEN = 0.1;
 /** A floor below this share of the lowest loss is zero for all purposes. */
 const ZERO_SHARE = 1e-3;
 
@@ -28,7 +30,7 @@ export function judge(
   points: readonly FitPoint[],
 ): Diagnostic[] {
   return [
-    ...ofData(law, points),
+    ...ofData(fit, law, points),
     ...judgeOptimum(law, theta, { ...fit, lowest_loss: fit.range.L[0] }),
     ...ofStarts(fit),
     ...ofResiduals(fit, problem, theta, points),
@@ -36,7 +38,7 @@ export function judge(
   ];
 }
 
-function ofData(law: Law, points: readonly FitPoint[]): Diagnostic[] {
+function ofData(fit: LawFit, law: Law, points: readonly FitPoint[]): Diagnostic[] {
   const found: Diagnostic[] = [];
   const wanted = 2 * law.params.length;
   if (points.length < wanted)
@@ -60,6 +62,18 @@ function ofData(law: Law, points: readonly FitPoint[]): Diagnostic[] {
   const groups = [...new Set(points.map((p) => p.group ?? ''))];
   if (groups.length > 1)
     found.push(warn('mixed_groups', `points of ${groups.length} groups are fitted as one law`, { groups }));
+  const { mean, spread } = fit.flops_per_nd;
+  if (spread > UNEVEN)
+    found.push(
+      warn(
+        'uneven_flops',
+        `C/(N D) differs by up to ${(100 * spread).toFixed(0)}% among the points: optima take its mean`,
+        {
+          mean,
+          spread,
+        },
+      ),
+    );
   const [x, y] = law.inputs;
   if (x && y) {
     const r = correlation(

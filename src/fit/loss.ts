@@ -15,7 +15,7 @@ export interface RobustLoss {
 }
 
 /** Hoffmann's delta; with a seed noise of 1-3% scale it to the measured spread. */
-export const HUBER_DELTA = 1e-3;
+const HUBER_DELTA = 1e-3;
 /** Small enough that only the points passed through exactly lie inside the corner. */
 const LAD_DELTA = 4.7e-9;
 

@@ -37,7 +37,7 @@ export interface StartsReport {
   next_best: number | null;
 }
 
-/** How many descents: 'screened' (32), or 'all' of the grid. */
+/** How many descents: 'screened' (16), or 'all' of the grid. */
 export type Starts = 'screened' | 'all';
 
 /** Share of the cancelling terms below which the gradient counts as zero, and the share aimed at. */
@@ -61,7 +61,7 @@ const NEAR = 0.02;
 const SMALL_DELTA = 1e-4;
 const FIRST_DELTA = 1e-3;
 /** Starts of the grid that screening keeps. */
-const SCREENED = 32;
+const SCREENED = 16;
 
 /** Descends from `start` under `loss`; ends early, and returns `known`, where it comes upon that optimum. */
 export function descend(problem: Problem, loss: RobustLoss, start: Float64Array, known?: Minimum): Minimum {

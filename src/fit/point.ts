@@ -47,12 +47,13 @@ const finite = (x: number): number | null => (Number.isFinite(x) ? x : null);
 
 /** Splits `points` into those a law can use and those left out, each with its reason.
  * A usable point has finite positive N, D, C, L and weight. Among equal losses the earlier point is dropped first.
+ * `positions` say where the kept ones stand in `points`.
  * @throws LabError('usage') when an option is not a count.
  */
 export function selectPoints(
   points: readonly FitPoint[],
   options: SelectOptions = {},
-): { kept: FitPoint[]; dropped: DroppedPoint[] } {
+): { kept: FitPoint[]; positions: number[]; dropped: DroppedPoint[] } {
   const { drop_highest = 0, min_tokens = 0 } = options;
   if (!Number.isInteger(drop_highest) || drop_highest < 0)
     throw new LabError('usage', `invalid drop_highest: ${drop_highest} is not a whole number of points, 0 or more`);
@@ -71,12 +72,9 @@ export function selectPoints(
     else usable.push({ p, index });
   });
   const highest = new Set([...usable].sort((x, y) => y.p.L - x.p.L).slice(0, drop_highest));
-  const kept: FitPoint[] = [];
-  for (const entry of usable) {
-    if (highest.has(entry)) drop(entry.p, entry.index, 'among_highest_losses');
-    else kept.push(entry.p);
-  }
-  return { kept, dropped };
+  for (const entry of highest) drop(entry.p, entry.index, 'among_highest_losses');
+  const kept = usable.filter((entry) => !highest.has(entry));
+  return { kept: kept.map(({ p }) => p), positions: kept.map(({ index }) => index), dropped };
 }
 
 /** Labels values that lie within `tolerance` (relative) of a neighbour alike: 0 for the smallest, then 1, 2 ... */

@@ -3,11 +3,11 @@
  * Separate c_q, c_k, c_v in place of GPT-2's fused c_attn: slices and 5-D transposes are slow on wasm.
  */
 import type { ModelSpec } from '../config/config.ts';
-import { tf } from '../tf.ts';
+import type { tf } from '../tf.ts';
 import { type AttentionTape, causalAttention, causalAttentionGrad } from './ops/causal-attention.ts';
-import { gelu, geluGrad } from './ops/gelu.ts';
+import { geluLinearGrad, layerNormGradAdd, linearAdd, linearGelu, linearGradAdd } from './ops/joined.ts';
 import { type LayerNormSaved, layerNorm, layerNormGrad } from './ops/layer-norm.ts';
-import { linear, linearGrad } from './ops/linear.ts';
+import { type LinearGradients, linear, linearGrad } from './ops/linear.ts';
 
 /** Named tensors: parameters (variables) or their gradients. */
 export type Tensors = Record<string, tf.Tensor>;
@@ -33,18 +33,31 @@ const need = (tensors: Tensors, name: string): tf.Tensor => {
   return t;
 };
 
+/** Weight and bias of layer `name`. */
+const layer = (params: Tensors, name: string) => [need(params, `${name}.w`), params[`${name}.b`] ?? null] as const;
+
 /** The layer named `name` of block `i`, applied to rows `x`. */
 function apply(params: Tensors, name: string, x: tf.Tensor): tf.Tensor {
-  return linear(x, need(params, `${name}.w`), params[`${name}.b`] ?? null);
+  return linear(x, ...layer(params, name));
 }
 
-/** Gradient through layer `name`; stores those of its weights in `gradients` and returns that of its input. */
-function applyGrad(params: Tensors, gradients: Tensors, name: string, dy: tf.Tensor, x: tf.Tensor): tf.Tensor {
-  const has_bias = params[`${name}.b`] !== undefined;
-  const { dx, dw, db } = linearGrad(dy, x, need(params, `${name}.w`), { has_bias });
+/** Stores the gradients of layer `name`'s weights in `gradients` and returns that of its input. */
+function store(gradients: Tensors, name: string, { dx, dw, db }: LinearGradients): tf.Tensor {
   gradients[`${name}.w`] = dw;
   if (db) gradients[`${name}.b`] = db;
   return dx;
+}
+
+/** Gradient through layer `name`, plus `r`, what reaches its input by another way. */
+function applyGrad(
+  params: Tensors,
+  gradients: Tensors,
+  name: string,
+  { dy, x, r }: { dy: tf.Tensor; x: tf.Tensor; r?: tf.Tensor },
+): tf.Tensor {
+  const [w, b] = layer(params, name);
+  const has_bias = b !== null;
+  return store(gradients, name, r ? linearGradAdd(dy, x, w, { r, has_bias }) : linearGrad(dy, x, w, { has_bias }));
 }
 
 /** LayerNorm `name` of rows `x`. */
@@ -52,15 +65,16 @@ export function normalise(params: Tensors, name: string, x: tf.Tensor) {
   return layerNorm(x, need(params, `${name}.g`), need(params, `${name}.b`));
 }
 
-/** Gradient through LayerNorm `name`; stores those of gain and bias, returns that of its input. */
+/** Gradient through LayerNorm `name`, plus `r`, that of the path around it; stores those of gain and bias. */
 export function normaliseGrad(
   params: Tensors,
   gradients: Tensors,
   name: string,
   dy: tf.Tensor,
-  tape: { x: tf.Tensor; saved: LayerNormSaved },
+  { x, saved, r }: { x: tf.Tensor; saved: LayerNormSaved; r?: tf.Tensor },
 ): tf.Tensor {
-  const { dx, dg, db } = layerNormGrad(dy, tape.x, need(params, `${name}.g`), tape.saved);
+  const g = need(params, `${name}.g`);
+  const { dx, dg, db } = r ? layerNormGradAdd(dy, x, g, { ...saved, r }) : layerNormGrad(dy, x, g, saved);
   gradients[`${name}.g`] = dg;
   gradients[`${name}.b`] = db;
   return dx;
@@ -74,11 +88,10 @@ export function blockForward(params: Tensors, model: ModelSpec, i: number, x: tf
   const k = apply(params, `${at}.attn.c_k`, ln_1.y);
   const v = apply(params, `${at}.attn.c_v`, ln_1.y);
   const { y, saved } = causalAttention(q, k, v, model);
-  const x2 = tf.add(x, apply(params, `${at}.attn.c_proj`, y));
+  const x2 = linearAdd(y, ...layer(params, `${at}.attn.c_proj`), x);
   const ln_2 = normalise(params, `${at}.ln_2`, x2);
-  const hidden = apply(params, `${at}.mlp.c_fc`, ln_2.y);
-  const active = gelu(hidden);
-  const out = tf.add(x2, apply(params, `${at}.mlp.c_proj`, active));
+  const { hidden, active } = linearGelu(ln_2.y, ...layer(params, `${at}.mlp.c_fc`));
+  const out = linearAdd(active, ...layer(params, `${at}.mlp.c_proj`), x2);
   const tape: BlockTape = {
     x,
     ln_1: ln_1.saved,
@@ -103,17 +116,18 @@ export function blockBackward(
   tape: BlockTape,
 ): tf.Tensor {
   const at = `h.${i}`;
-  const dactive = applyGrad(params, gradients, `${at}.mlp.c_proj`, dout, tape.active);
-  const dhidden = geluGrad(dactive, tape.hidden);
-  const dmlpIn = applyGrad(params, gradients, `${at}.mlp.c_fc`, dhidden, tape.mlpIn);
-  const ln_2 = { x: tape.x2, saved: tape.ln_2 };
-  const dx2 = tf.add(dout, normaliseGrad(params, gradients, `${at}.ln_2`, dmlpIn, ln_2));
-  const dy = applyGrad(params, gradients, `${at}.attn.c_proj`, dx2, tape.attn.y);
-  const { dq, dk, dv } = causalAttentionGrad(dy, tape.attn, model);
-  const fromQ = applyGrad(params, gradients, `${at}.attn.c_q`, dq, tape.attnIn);
-  const fromK = applyGrad(params, gradients, `${at}.attn.c_k`, dk, tape.attnIn);
-  const fromV = applyGrad(params, gradients, `${at}.attn.c_v`, dv, tape.attnIn);
-  const dattnIn = tf.add(tf.add(fromQ, fromK), fromV);
-  const ln_1 = { x: tape.x, saved: tape.ln_1 };
-  return tf.add(dx2, normaliseGrad(params, gradients, `${at}.ln_1`, dattnIn, ln_1));
+  const { attnIn, mlpIn, active, hidden, attn } = tape;
+  const [w, b] = layer(params, `${at}.mlp.c_proj`);
+  const through = geluLinearGrad(dout, active, w, { h: hidden, has_bias: b !== null });
+  const dhidden = store(gradients, `${at}.mlp.c_proj`, through);
+  const dmlpIn = applyGrad(params, gradients, `${at}.mlp.c_fc`, { dy: dhidden, x: mlpIn });
+  const ln_2 = { x: tape.x2, saved: tape.ln_2, r: dout };
+  const dx2 = normaliseGrad(params, gradients, `${at}.ln_2`, dmlpIn, ln_2);
+  const dy = applyGrad(params, gradients, `${at}.attn.c_proj`, { dy: dx2, x: attn.y });
+  const { dq, dk, dv } = causalAttentionGrad(dy, attn, model);
+  const fromQ = applyGrad(params, gradients, `${at}.attn.c_q`, { dy: dq, x: attnIn });
+  const fromQK = applyGrad(params, gradients, `${at}.attn.c_k`, { dy: dk, x: attnIn, r: fromQ });
+  const dattnIn = applyGrad(params, gradients, `${at}.attn.c_v`, { dy: dv, x: attnIn, r: fromQK });
+  const ln_1 = { x: tape.x, saved: tape.ln_1, r: dx2 };
+  return normaliseGrad(params, gradients, `${at}.ln_1`, dattnIn, ln_1);
 }

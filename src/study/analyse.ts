@@ -114,17 +114,25 @@ function warningsOf(records: readonly RunRecord[], fits: readonly CountingFits[]
   }
   const repeated = records.filter(({ epochs }) => (epochs ?? 0) > 1).length;
   if (repeated > 0) warnings.push(`${repeated} runs saw training tokens more than once`);
+  return [...warnings, ...fitWarnings(fits)];
+}
+
+/** What the fits warn of, the countings that share a sentence named once. */
+function fitWarnings(fits: readonly CountingFits[]): string[] {
+  const countings = new Map<string, string[]>();
+  const add = (sentence: string, name: string) => countings.set(sentence, [...(countings.get(sentence) ?? []), name]);
   for (const { name, isoflop, surface } of fits) {
     for (const [approach, { fit, refused }] of [
       ['Approach 2', isoflop],
       ['Approach 3', surface],
     ] as const) {
-      const at = `${approach}, ${name}`;
-      if (refused !== null) warnings.push(`${at}: ${refused}`);
-      for (const message of briefly(fit?.diagnostics ?? [])) warnings.push(`${at}: ${message}`);
+      if (refused !== null) add(`${approach}: ${refused}`, name);
+      for (const message of briefly(fit?.diagnostics ?? [])) add(`${approach}: ${message}`, name);
     }
   }
-  return [...new Set(warnings)];
+  return [...countings].map(([sentence, names]) =>
+    names.length === fits.length ? sentence : `${names.join(', ')}, ${sentence}`,
+  );
 }
 
 /** One sentence a kind of diagnostic: budgets often share one. All of them are in fit.json. */

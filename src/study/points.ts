@@ -18,10 +18,10 @@ export interface PointsFile {
 
 /** What a column can be. */
 const SYMBOLS = ['N', 'D', 'C', 'L', 'weight', 'group', 'id'] as const;
-type Symbol = (typeof SYMBOLS)[number];
+type Quantity = (typeof SYMBOLS)[number];
 
 /** What other tables call them; for suggestions only. */
-const ALIASES: Partial<Record<Symbol, readonly string[]>> = {
+const ALIASES: Partial<Record<Quantity, readonly string[]>> = {
   N: ['model size', 'params', 'parameters', 'num_params', 'n_params', 'size'],
   D: ['tokens', 'num_tokens', 'training tokens', 'train_tokens'],
   C: ['training flop', 'training flops', 'flops', 'flop', 'compute'],
@@ -34,6 +34,12 @@ const MAX_LISTED = 20;
 /** A number as programs write it. */
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
+/** Something wrong with a cell. */
+interface Fault {
+  cell: Cell;
+  problem: string;
+}
+
 /** The points of a table, one a row, each with the id `file:line` where the table has none.
  * @throws LabError('usage') with `file:line:column: symbol: problem` for every fault, the first 20 in words.
  */
@@ -42,50 +48,53 @@ export function readPoints({ text, file, columns }: PointsFile): FitPoint[] {
   if (!header) throw new LabError('usage', `${file} is empty; it needs a header line and one line a run`);
   const places = findColumns(header, file, columns);
   if (rows.length === 0) throw new LabError('usage', `${file} has a header but no rows; it needs one line a run`);
-  const faults: string[] = [];
+  const faults: Fault[] = [];
   const points = rows.map((row) => readRow(row, header.length, places, file, faults));
   if (faults.length > 0) {
-    const more = faults.length > MAX_LISTED ? [`and ${faults.length - MAX_LISTED} more`] : [];
-    throw new LabError('usage', [...faults.slice(0, MAX_LISTED), ...more].join('\n'));
+    faults.sort((x, y) => x.cell.line - y.cell.line || x.cell.column - y.cell.column);
+    const lines = faults.map(({ cell, problem }) => `${file}:${cell.line}:${cell.column}: ${problem}`);
+    const more = lines.length > MAX_LISTED ? [`and ${lines.length - MAX_LISTED} more`] : [];
+    throw new LabError('usage', [...lines.slice(0, MAX_LISTED), ...more].join('\n'));
   }
   return points;
 }
 
 /** `N=Model Size,C=Training FLOP` as symbols and names; a comma inside a name is kept. */
-function parseColumns(columns: string): Map<Symbol, string> {
-  const wanted = new Map<Symbol, string>();
+function parseColumns(columns: string): Map<Quantity, string> {
+  const wanted = new Map<Quantity, string>();
   for (const part of columns.split(/,(?=\s*\w+\s*=)/)) {
     const [, symbol, name] = /^\s*(\w+)\s*=\s*(.*?)\s*$/.exec(part) ?? [];
     if (symbol === undefined || !name)
       throw new LabError('usage', `invalid --columns: "${part.trim()}" is not symbol=column, as in "N=params,L=loss"`);
-    if (!SYMBOLS.includes(symbol as Symbol))
+    if (!SYMBOLS.includes(symbol as Quantity))
       throw new LabError('usage', `invalid --columns: unknown symbol ${symbol}; the symbols are ${SYMBOLS.join(', ')}`);
-    if (wanted.has(symbol as Symbol)) throw new LabError('usage', `invalid --columns: ${symbol} is named twice`);
-    wanted.set(symbol as Symbol, name);
+    if (wanted.has(symbol as Quantity)) throw new LabError('usage', `invalid --columns: ${symbol} is named twice`);
+    wanted.set(symbol as Quantity, name);
   }
   return wanted;
 }
 
 /** The position of each symbol's column. */
-function findColumns(header: readonly Cell[], file: string, columns: string | undefined): Map<Symbol, number> {
+function findColumns(header: readonly Cell[], file: string, columns: string | undefined): Map<Quantity, number> {
   const names = header.map((cell) => cell.text.trim());
-  const wanted = columns === undefined ? new Map<Symbol, string>() : parseColumns(columns);
-  const places = new Map<Symbol, number>();
+  const wanted = columns === undefined ? new Map<Quantity, string>() : parseColumns(columns);
+  const places = new Map<Quantity, number>();
   const faults: string[] = [];
-  const listed = `the columns are ${names.map((name) => `"${name}"`).join(', ')}`;
   for (const symbol of SYMBOLS) {
     const name = wanted.get(symbol) ?? symbol;
     const at = names.indexOf(name);
-    if (at !== names.lastIndexOf(name)) faults.push(`${file}:1:${header[at]!.column}: two columns are named "${name}"`);
-    else if (at >= 0) places.set(symbol, at);
-    else if (wanted.has(symbol))
-      faults.push(`${file}:1: ${symbol}: no column "${name}"${meant(name, names)}; ${listed}`);
+    if (at >= 0) places.set(symbol, at);
+    else if (wanted.has(symbol)) faults.push(`${symbol}: no column "${name}"${meant(name, names)}`);
+    if (at !== names.lastIndexOf(name)) faults.push(`${symbol}: two columns are named "${name}"`);
   }
-  const absent = (symbol: Symbol): boolean => !places.has(symbol) && !wanted.has(symbol);
-  for (const symbol of ['N', 'L'] as const)
-    if (absent(symbol)) faults.push(`${file}:1: ${needs(symbol, names)}; ${listed}`);
-  if (absent('D') && absent('C')) faults.push(`${file}:1: ${needs('D', names)}, or ${needs('C', names)}; ${listed}`);
-  if (faults.length > 0) throw new LabError('usage', faults.join('\n'));
+  const absent = (symbol: Quantity): boolean => !places.has(symbol) && !wanted.has(symbol);
+  for (const symbol of ['N', 'L'] as const) if (absent(symbol)) faults.push(needs(symbol, names));
+  if (absent('D') && absent('C')) faults.push(`${needs('D', names)}, or ${needs('C', names)}`);
+  if (faults.length > 0) {
+    const place = `${file}:${header[0]!.line}:1`;
+    const listed = `${place}: the columns are ${names.map((name) => `"${name}"`).join(', ')}`;
+    throw new LabError('usage', [...faults.map((fault) => `${place}: ${fault}`), listed].join('\n'));
+  }
   return places;
 }
 
@@ -95,7 +104,7 @@ function meant(name: string, names: readonly string[]): string {
 }
 
 /** What is missing for a symbol, with the column that probably holds it. */
-function needs(symbol: Symbol, names: readonly string[]): string {
+function needs(symbol: Quantity, names: readonly string[]): string {
   const known = ALIASES[symbol] ?? [];
   const likely = names.find(
     (name) => name.toLowerCase() === symbol.toLowerCase() || known.includes(name.toLowerCase()),
@@ -106,26 +115,26 @@ function needs(symbol: Symbol, names: readonly string[]): string {
 function readRow(
   row: readonly Cell[],
   width: number,
-  places: ReadonlyMap<Symbol, number>,
+  places: ReadonlyMap<Quantity, number>,
   file: string,
-  faults: string[],
+  faults: Fault[],
 ): FitPoint {
   const line = row[0]!.line;
   if (row.length !== width) {
-    faults.push(`${file}:${line}:${row.at(-1)!.column}: ${row.length} cells, the header has ${width}`);
+    faults.push({ cell: row.at(-1)!, problem: `${row.length} cells, the header has ${width}` });
     return { N: 1, D: 1, C: 1, L: 1 };
   }
-  const cellOf = (symbol: Symbol): Cell | undefined => {
+  const cellOf = (symbol: Quantity): Cell | undefined => {
     const at = places.get(symbol);
     return at === undefined ? undefined : row[at];
   };
-  const number = (symbol: Symbol): number | undefined => {
+  const number = (symbol: Quantity): number | undefined => {
     const cell = cellOf(symbol);
     if (!cell) return undefined;
     const text = cell.text.trim();
     const value = NUMBER.test(text) ? Number(text) : Number.NaN;
     const problem = faultOf(symbol, text, value);
-    if (problem) faults.push(`${file}:${cell.line}:${cell.column}: ${symbol}: ${problem}`);
+    if (problem) faults.push({ cell, problem: `${symbol}: ${problem}` });
     return value;
   };
   const [N, L, weight] = [number('N')!, number('L')!, number('weight')];
@@ -138,7 +147,7 @@ function readRow(
 }
 
 /** What is wrong with a number; undefined where nothing is. */
-function faultOf(symbol: Symbol, text: string, value: number): string | undefined {
+function faultOf(symbol: Quantity, text: string, value: number): string | undefined {
   if (text === '') return 'the cell is empty';
   if (Number.isNaN(value)) return `"${text}" is not a number`;
   if (!Number.isFinite(value)) return `${text} is too large`;

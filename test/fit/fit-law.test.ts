@@ -29,7 +29,7 @@ describe('a known law without noise', () => {
           expect(fit.exponents!.a).toBeCloseTo(beta / (alpha + beta), 7);
         },
       ),
-      { numRuns: 8 },
+      { numRuns: 5 },
     );
   });
 
@@ -147,6 +147,7 @@ describe('refusals', () => {
     [{ loss: 'mse', delta: 1e-3 }, 'the loss mse has none'],
     [{ bootstrap: 1.5 }, 'invalid bootstrap: 1.5'],
     [{ bootstrap: 5, level: 90 }, 'invalid level: 90'],
+    [{ bootstrap: 5, cluster: 'x' as 'runs' }, 'invalid cluster: x'],
     [{ drop_highest: -2 }, 'invalid drop_highest: -2'],
     [{ min_tokens: Number.NaN }, 'invalid min_tokens: NaN'],
   ] as const)('%o', (options, message) => {
@@ -176,6 +177,7 @@ describe('warnings', () => {
     ['range_too_small', rectangle(5, trueLoss, 0.8), {}],
     ['collinear_design', rectangle(9, trueLoss).filter((p) => p.D / p.N > 15 && p.D / p.N < 25), {}],
     ['mixed_groups', isoflopGrid().map((p, i) => ({ ...p, group: i % 2 ? 'a' : 'b' })), {}],
+    ['uneven_flops', isoflopGrid().map((p) => ({ ...p, C: p.C * (1 + 1e8 / p.N) })), {}],
     ['optimum_on_bound', rectangle(5, (N, D) => 1 + N ** 0.1 / 3 + 50 * D ** -0.5), {}],
     [
       'lack_of_fit',
@@ -263,7 +265,7 @@ describe('lack of fit', () => {
       { length: 20 },
       (_, seed) => fitLaw(noisy(rectangle(6, trueLoss), seed, 0.005), { loss: 'mse' }).lack_of_fit!.p,
     );
-    expect(p.filter((x) => x < 0.1).length).toBeLessThanOrEqual(6);
-    expect(p.filter((x) => x > 0.5).length).toBeGreaterThanOrEqual(4);
+    expect(p.filter((x) => x < 0.1).length).toBeLessThanOrEqual(4);
+    expect(p.filter((x) => x > 0.5).length).toBeGreaterThanOrEqual(2);
   });
 });

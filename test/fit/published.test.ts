@@ -58,9 +58,9 @@ describe.skipIf(isAbsent(EPOCH))(`Approach 3 on ${EPOCH} (skipped where the tabl
   });
 
   it('bootstrap by runs reproduces the printed 95% intervals', () => {
-    const fit = fitLaw(epochPoints(), { drop_highest: 5, bootstrap: 300, cluster: 'runs', level: 0.95 });
+    const fit = fitLaw(epochPoints(), { drop_highest: 5, bootstrap: 200, cluster: 'runs', level: 0.95 });
     expect(fit.bootstrap).toMatchObject({ failed: 0, num_clusters: 240 });
-    // Ends of 4,000 replicates; ours have 300, so an end is good to about an eighth of the width.
+    // Ends of 4,000 replicates; ours have 200, so an end is good to about an eighth of the width.
     const printed = { A: [285, 744], B: [1042, 5810], E: [1.769, 1.871], alpha: [0.317, 0.373], beta: [0.331, 0.415] };
     for (const [name, [low, high]] of Object.entries(printed) as [string, [number, number]][]) {
       const slack = 0.13 * (high - low);

@@ -43,30 +43,41 @@ function linearShape(kernel: string, x: TensorInfo, w: TensorInfo, attrs: Attrs)
   return { m, k, n: isTransposed ? rows : columns, isTransposed };
 }
 
-const linear: Run = (backend, { x, w, b }, attrs) => {
-  const { m, k, n, isTransposed } = linearShape(KERNEL.linear, x!, w!, attrs);
-  if (b) same(KERNEL.linear, [n], { b });
-  const y = floats(backend, [m, n]);
-  const bias = b ? backend.handle(b) : 0;
-  const at = [backend.handle(x!), backend.handle(w!), backend.handle(y)] as const;
-  backend.addon.matMul(...at, m, n, k, 0, isTransposed, 0, bias, 0);
-  return y;
-};
+/** `y = x w + b + r`, and for `LinearGelu` also GELU of y. */
+const linear =
+  (kernel: string): Run =>
+  (backend, { x, w, b, r }, attrs) => {
+    const { m, k, n, isTransposed } = linearShape(kernel, x!, w!, attrs);
+    if (b) same(kernel, [n], { b });
+    if (r) same(kernel, [m, n], { r });
+    const y = floats(backend, [m, n]);
+    const active = kernel === KERNEL.linearGelu ? floats(backend, [m, n]) : undefined;
+    const at = [backend.handle(x!), backend.handle(w!), backend.handle(y)] as const;
+    const extra = [b, r, active].map((t) => (t ? backend.handle(t) : 0));
+    backend.addon.matMul(...at, m, n, k, 0, isTransposed, 0, ...extra, 0);
+    return active ? [y, active] : y;
+  };
 
-const linearGrad: Run = (backend, { dy, x, w }, attrs) => {
-  const { m, k, n, isTransposed } = linearShape(KERNEL.linearGrad, x!, w!, attrs);
-  same(KERNEL.linearGrad, [m, n], { dy: dy! });
-  const [dx, dw] = [floats(backend, [m, k]), floats(backend, w!.shape)];
-  const { addon } = backend;
-  const [at, from, weights] = [backend.handle(dy!), backend.handle(x!), backend.handle(w!)];
-  addon.matMul(at, weights, backend.handle(dx), m, k, n, 0, isTransposed ? 0 : 1, 0, 0, 0);
-  if (isTransposed) addon.matMul(at, from, backend.handle(dw), n, k, m, 1, 0, 0, 0, 0);
-  else addon.matMul(from, at, backend.handle(dw), k, n, m, 1, 0, 0, 0, 0);
-  if (!attrs['has_bias']) return [dx, dw];
-  const db = floats(backend, [n]);
-  addon.columnSums(at, backend.handle(db), m, n);
-  return [dx, dw, db];
-};
+/** dx (+ r, or times GELU's slope at h), dw and db of a linear map. */
+const linearGrad =
+  (kernel: string): Run =>
+  (backend, { dy, x, w, r, h }, attrs) => {
+    const { m, k, n, isTransposed } = linearShape(kernel, x!, w!, attrs);
+    same(kernel, [m, n], { dy: dy! });
+    if (r) same(kernel, [m, k], { r });
+    if (h) same(kernel, [m, k], { h });
+    const [dx, dw] = [floats(backend, [m, k]), floats(backend, w!.shape)];
+    const { addon } = backend;
+    const [at, from, weights] = [backend.handle(dy!), backend.handle(x!), backend.handle(w!)];
+    const extra = [r ? backend.handle(r) : 0, 0, h ? backend.handle(h) : 0];
+    addon.matMul(at, weights, backend.handle(dx), m, k, n, 0, isTransposed ? 0 : 1, 0, 0, ...extra);
+    if (isTransposed) addon.matMul(at, from, backend.handle(dw), n, k, m, 1, 0, 0, 0, 0, 0, 0);
+    else addon.matMul(from, at, backend.handle(dw), k, n, m, 1, 0, 0, 0, 0, 0, 0);
+    if (!attrs['has_bias']) return [dx, dw];
+    const db = floats(backend, [n]);
+    addon.columnSums(at, backend.handle(db), m, n);
+    return [dx, dw, db];
+  };
 
 const layerNorm: Run = (backend, { x, g, b }, { eps }) => {
   const [m, d] = matrix(KERNEL.layerNorm, 'x', x);
@@ -76,16 +87,21 @@ const layerNorm: Run = (backend, { x, g, b }, { eps }) => {
   return outputs;
 };
 
-const layerNormGrad: Run = (backend, { dy, x, g, mean, rstd }) => {
-  const [m, d] = matrix(KERNEL.layerNormGrad, 'x', x);
-  same(KERNEL.layerNormGrad, [m, d], { dy: dy! });
-  same(KERNEL.layerNormGrad, [d], { g: g! });
-  same(KERNEL.layerNormGrad, [m], { mean: mean!, rstd: rstd! });
-  const outputs = [floats(backend, [m, d]), floats(backend, [d]), floats(backend, [d])];
-  const inputs = [dy!, x!, g!, mean!, rstd!].map((t) => backend.handle(t));
-  backend.addon.layerNormGrad(...inputs, 0, ...outputs.map((t) => backend.handle(t)), m, d);
-  return outputs;
-};
+/** dx (+ r), dg and db. */
+const layerNormGrad =
+  (kernel: string): Run =>
+  (backend, { dy, x, g, mean, rstd, r }) => {
+    const [m, d] = matrix(kernel, 'x', x);
+    same(kernel, [m, d], { dy: dy! });
+    if (r) same(kernel, [m, d], { r });
+    same(kernel, [d], { g: g! });
+    same(kernel, [m], { mean: mean!, rstd: rstd! });
+    const outputs = [floats(backend, [m, d]), floats(backend, [d]), floats(backend, [d])];
+    const inputs = [dy!, x!, g!, mean!, rstd!].map((t) => backend.handle(t));
+    const around = r ? backend.handle(r) : 0;
+    backend.addon.layerNormGrad(...inputs, around, ...outputs.map((t) => backend.handle(t)), m, d);
+    return outputs;
+  };
 
 const gelu: Run = (backend, { x }) => {
   same(KERNEL.gelu, x!.shape, { x: x! });
@@ -198,10 +214,15 @@ const adamw: Run = (backend, inputs, attrs) => {
 };
 
 export const fusedKernels: Record<string, Run> = {
-  [KERNEL.linear]: linear,
-  [KERNEL.linearGrad]: linearGrad,
+  [KERNEL.linear]: linear(KERNEL.linear),
+  [KERNEL.linearAdd]: linear(KERNEL.linearAdd),
+  [KERNEL.linearGelu]: linear(KERNEL.linearGelu),
+  [KERNEL.linearGrad]: linearGrad(KERNEL.linearGrad),
+  [KERNEL.linearGradAdd]: linearGrad(KERNEL.linearGradAdd),
+  [KERNEL.geluLinearGrad]: linearGrad(KERNEL.geluLinearGrad),
   [KERNEL.layerNorm]: layerNorm,
-  [KERNEL.layerNormGrad]: layerNormGrad,
+  [KERNEL.layerNormGrad]: layerNormGrad(KERNEL.layerNormGrad),
+  [KERNEL.layerNormGradAdd]: layerNormGrad(KERNEL.layerNormGradAdd),
   [KERNEL.gelu]: gelu,
   [KERNEL.geluGrad]: geluGrad,
   [KERNEL.causalAttention]: causalAttention,

@@ -22,27 +22,15 @@ LAB_INLINE void vectors(int64_t count, F f) {
   });
 }
 
-/** 2 sqrt(2 / pi), and the cubic term of the tanh form. */
-constexpr float kGeluScale = 1.5957691216f, kGeluCubic = 0.044715f;
-
-LAB_INLINE vf gelu_gate(vf x, vf square) {
-  return sigmoid_v(x * (square * splat(kGeluScale * kGeluCubic) + splat(kGeluScale)));
-}
-
 void gelu(const float* x, float* y, int64_t count) {
   vectors(count, [&](int64_t i) {
-    const vf v = load(x + i);
-    store(y + i, v * gelu_gate(v, v * v));
+    store(y + i, gelu_v(load(x + i)));
   });
 }
 
 void gelu_grad(const float* dy, const float* x, float* dx, int64_t count) {
   vectors(count, [&](int64_t i) {
-    const vf v = load(x + i);
-    const vf square = v * v;
-    const vf s = gelu_gate(v, square);
-    const vf slope = v * (square * splat(3 * kGeluCubic * kGeluScale) + splat(kGeluScale));
-    store(dx + i, load(dy + i) * (s * (slope * (splat(1.0f) - s) + splat(1.0f))));
+    store(dx + i, load(dy + i) * gelu_slope_v(load(x + i)));
   });
 }
 

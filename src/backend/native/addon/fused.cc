@@ -8,7 +8,7 @@
 namespace lab {
 namespace {
 
-/** a, b, c, m, n, k, ta, tb, accumulate, bias or 0, residual or 0. */
+/** a, b, c, m, n, k, ta, tb, accumulate; then or 0: bias, residual, where GELU goes, what came before GELU. */
 napi_value mat_mul(napi_env env, napi_callback_info info) {
   Call call(env, info, "matMul");
   Gemm g{};
@@ -24,6 +24,8 @@ napi_value mat_mul(napi_env env, napi_callback_info info) {
   g.c = call.floats(2, g.m * g.n);
   g.bias = call.floats_or_null(9, g.n);
   g.residual = call.floats_or_null(10, g.m * g.n);
+  g.gelu = call.floats_or_null(11, g.m * g.n);
+  g.before_gelu = call.floats_or_null(12, g.m * g.n);
   g.lda = g.ta ? g.m : g.k;
   g.ldb = g.tb ? g.k : g.n;
   g.ldc = g.n;

@@ -25,6 +25,8 @@ constexpr int kRows = 8, kVectors = 3;
 constexpr int kRows = 4, kVectors = 2;
 #endif
 constexpr int64_t kPanel = kVectors * W;
+/** Elements of a block of b that the second-level cache holds beside the rest. */
+constexpr int64_t kInnerCache = 131072;
 /** Rows of a that go through all panels of b together. */
 constexpr int64_t kChunk = 16 * kRows;
 
@@ -220,6 +222,20 @@ struct GemmPlan {
   bool rows_first;
 };
 
+/** GELU of finished rows while they are in the cache, or its gradient in place. */
+inline void finish_gelu(const Gemm& g, int64_t i0, int64_t i1, int64_t first, int64_t last) {
+  if (!g.gelu && !g.before_gelu) return;
+  for (int64_t i = i0; i < i1; i++) {
+    for (int64_t j = first; j < last; j += W) {
+      const int n = (int)(last - j < W ? last - j : W);
+      const int64_t at = i * g.ldc + j;
+      const vf c = load_n(g.c + at, n);
+      if (g.gelu) store_n(g.gelu + at, gelu_v(c), n);
+      else store_n(g.c + at, c * gelu_slope_v(load_n(g.before_gelu + at, n)), n);
+    }
+  }
+}
+
 /** Rows [i0, i1) and panels [j0, j1) of the product. */
 inline void gemm_part(const GemmPlan& plan, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
   const Gemm& g = *plan.g;
@@ -299,14 +315,16 @@ void gemm(const Gemm& g) {
       pack_b_transposed(g, k0, depth, j * kPanel, width, block + j * depth * kPanel);
     });
   }
-  plan.rows_first = (g.k < plan.depth ? g.k : plan.depth) * g.n <= ROWSFIRST;
+  plan.rows_first = (g.k < plan.depth ? g.k : plan.depth) * g.n <= kInnerCache;
   const int64_t row_parts = (g.m + kChunk - 1) / kChunk;
   const int64_t spare = lab::num_threads() / row_parts;
   const int64_t column_parts = spare < 1 ? 1 : spare > plan.panels ? plan.panels : spare;
   parts(row_parts * column_parts, [&](int64_t part) {
     const int64_t r = part / column_parts, c = part % column_parts;
-    gemm_part(plan, g.m * r / row_parts, g.m * (r + 1) / row_parts, plan.panels * c / column_parts,
-              plan.panels * (c + 1) / column_parts);
+    const int64_t i0 = g.m * r / row_parts, i1 = g.m * (r + 1) / row_parts;
+    const int64_t j0 = plan.panels * c / column_parts, j1 = plan.panels * (c + 1) / column_parts;
+    gemm_part(plan, i0, i1, j0, j1);
+    finish_gelu(g, i0, i1, j0 * kPanel, j1 * kPanel < g.n ? j1 * kPanel : g.n);
   });
 }
 

@@ -200,4 +200,22 @@ LAB_INLINE vf sqrt_v(vf x) {
 #endif
 }
 
+/** 2 sqrt(2 / pi), and the cubic term of the tanh form. */
+constexpr float kGeluScale = 1.5957691216f, kGeluCubic = 0.044715f;
+
+LAB_INLINE vf gelu_gate(vf x, vf square) {
+  return sigmoid_v(x * (square * splat(kGeluScale * kGeluCubic) + splat(kGeluScale)));
+}
+
+/** GELU in its tanh form, as `x sigmoid(2u)` (model/ops/gelu.ts). */
+LAB_INLINE vf gelu_v(vf x) { return x * gelu_gate(x, x * x); }
+
+/** Its derivative. */
+LAB_INLINE vf gelu_slope_v(vf x) {
+  const vf square = x * x;
+  const vf s = gelu_gate(x, square);
+  const vf slope = x * (square * splat(3 * kGeluCubic * kGeluScale) + splat(kGeluScale));
+  return s * (slope * (splat(1.0f) - s) + splat(1.0f));
+}
+
 }  // namespace

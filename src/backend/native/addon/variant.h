@@ -19,6 +19,9 @@ struct Gemm {
   int64_t ldc;
   const float* bias;
   const float* residual;
+  /** Also gives the GELU of c there; or, with `before_gelu`, multiplies c by GELU's slope at it. Null for neither. */
+  float* gelu;
+  const float* before_gelu;
 };
 
 /** Rows [batch n_ctx, n_head d_head]; lse [batch n_head n_ctx]. The backward pass also reads dy and lse. */

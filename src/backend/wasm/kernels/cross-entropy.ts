@@ -1,14 +1,13 @@
 /** @file Softmax cross-entropy of rows of logits, forward and backward. Formulas: `model/ops/cross-entropy.ts`.
  * The loss is summed in float64; its logarithm is the host's `Math.log`, one a row.
  */
-import { constants, exp4, loadLanes, maxLanes, storeLanes, sumLanes } from './vector';
+import { exp4, loadLanes, maxLanes, storeLanes, sumLanes } from './vector';
 
 @external('env', 'log')
 declare function log(x: f64): f64;
 
 /** Writes the mean loss and the probabilities `p_mv`. Returns the first row whose target is not in 0 .. v-1, else -1. */
 export function crossEntropy(logits: usize, targets: usize, loss: usize, p: usize, m: i32, v: i32): i32 {
-  const k = constants();
   let total: f64 = 0;
   for (let r = 0; r < m; r++) {
     const target = load<i32>(targets + (r << 2));
@@ -18,7 +17,7 @@ export function crossEntropy(logits: usize, targets: usize, loss: usize, p: usiz
     const shift = maxLanes(largest);
     let sums = f32x4.splat(0);
     for (let c = 0; c < v; c += 4) {
-      const power = exp4(f32x4.sub(loadLanes(logits + (c << 2), v - c, -Infinity), f32x4.splat(shift)), k);
+      const power = exp4(f32x4.sub(loadLanes(logits + (c << 2), v - c, -Infinity), f32x4.splat(shift)));
       sums = f32x4.add(sums, power);
       storeLanes(p + (c << 2), v - c, power);
     }

@@ -10,4 +10,3 @@ export { gelu, geluGrad } from './gelu';
 export { layerNorm, layerNormGrad } from './layer-norm';
 export { linear, linearGrad } from './linear';
 export { productScratch } from './product';
-export { constantsBytes, writeConstants } from './vector';

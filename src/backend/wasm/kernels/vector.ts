@@ -4,75 +4,32 @@
  * meets the slow subnormals. NaN goes through.
  */
 
-/** Where the constants of `exp4` lie, four equal lanes each: V8 (Node 20) builds every constant vector anew at each use,
- * which takes longer than the arithmetic. */
-let table: usize = 0;
-
+@inline const LOG2_E: f32 = 1.44269504088896341;
+/** ln 2 in two parts: the first has few bits, so that n times it is exact. */
+@inline const LN2_HIGH: f32 = 0.693359375;
+@inline const LN2_LOW: f32 = -2.12194440e-4;
+/** Added and taken away it rounds to an integer, which the low bits of the sum then hold. */
+@inline const ROUNDER: f32 = 12582912.0;
 /** ln of the smallest normal float32. */
 @inline const EXP_MIN: f32 = -87.33654;
 /** The largest argument that `exp4` takes; there it gives infinity, as it does from 88.4 on. */
 @inline export const EXP_MAX: f32 = 89.0;
-/** Added and taken away it rounds to an integer, which the low bits of the sum then hold. */
-@inline const ROUNDER: f32 = 12582912.0;
 
-/** Bytes of the table of constants. */
-export function constantsBytes(): usize {
-  return 13 * 16;
-}
-
-/** Writes the table of constants to `at`, where it stays. To be called once, before any other function. */
-export function writeConstants(at: usize): void {
-  table = at;
-  constant(0, EXP_MIN);
-  constant(1, 1.44269504088896341); // 1 / ln 2
-  constant(2, ROUNDER);
-  // ln 2 in two parts: the first has few bits, so that n times it is exact.
-  constant(3, 0.693359375);
-  constant(4, -2.12194440e-4);
-  constant(5, 1.9875691500e-4);
-  constant(6, 1.3981999507e-3);
-  constant(7, 8.3334519073e-3);
-  constant(8, 4.1665795894e-2);
-  constant(9, 1.6666665459e-1);
-  constant(10, 5.0000001201e-1);
-  constant(11, 1);
-  constant(12, EXP_MAX);
-}
-
-function constant(i: i32, value: f32): void {
-  v128.store(table + (i << 4), f32x4.splat(value));
-}
-
-/** The constants, to be fetched before a loop and handed to `exp4`. */
-@inline export function constants(): usize {
-  return table;
-}
-
-/** `min(x, EXP_MAX)`; NaN stays. */
-@inline export function expRange(x: v128, k: usize): v128 {
-  return f32x4.pmin(x, v128.load(k, 192));
-}
-
-/** 1 in all lanes. */
-@inline export function ones(k: usize): v128 {
-  return v128.load(k, 176);
-}
-
-/** exp of four numbers up to EXP_MAX; `k` is `constants()`. */
-@inline export function exp4(x: v128, k: usize): v128 {
-  const rounder = v128.load(k, 32);
-  const one = ones(k);
-  const shifted = f32x4.add(f32x4.mul(x, v128.load(k, 16)), rounder);
-  const n = f32x4.sub(shifted, rounder);
-  const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, v128.load(k, 48))), f32x4.mul(n, v128.load(k, 64)));
-  let p = f32x4.add(f32x4.mul(r, v128.load(k, 80)), v128.load(k, 96));
-  p = f32x4.add(f32x4.mul(p, r), v128.load(k, 112));
-  p = f32x4.add(f32x4.mul(p, r), v128.load(k, 128));
-  p = f32x4.add(f32x4.mul(p, r), v128.load(k, 144));
-  p = f32x4.add(f32x4.mul(p, r), v128.load(k, 160));
-  p = f32x4.add(f32x4.mul(p, f32x4.mul(r, r)), f32x4.add(r, one));
-  const power = i32x4.add(i32x4.shl(shifted, 23), one);
-  return v128.andnot(f32x4.mul(p, power), f32x4.lt(x, v128.load(k)));
+/** exp of four numbers up to EXP_MAX. */
+@inline export function exp4(x: v128): v128 {
+  const shifted = f32x4.add(f32x4.mul(x, f32x4.splat(LOG2_E)), f32x4.splat(ROUNDER));
+  const n = f32x4.sub(shifted, f32x4.splat(ROUNDER));
+  const rest = f32x4.sub(x, f32x4.mul(n, f32x4.splat(LN2_HIGH)));
+  const r = f32x4.sub(rest, f32x4.mul(n, f32x4.splat(LN2_LOW)));
+  // Pairs of terms first (Estrin): the chain of dependent operations is what takes the time.
+  const r2 = f32x4.mul(r, r);
+  const high = f32x4.add(f32x4.mul(r, f32x4.splat(1.9875691500e-4)), f32x4.splat(1.3981999507e-3));
+  const middle = f32x4.add(f32x4.mul(r, f32x4.splat(8.3334519073e-3)), f32x4.splat(4.1665795894e-2));
+  const low = f32x4.add(f32x4.mul(r, f32x4.splat(1.6666665459e-1)), f32x4.splat(5.0000001201e-1));
+  const tail = f32x4.add(low, f32x4.mul(r2, f32x4.add(middle, f32x4.mul(r2, high))));
+  const p = f32x4.add(f32x4.add(r, f32x4.splat(1)), f32x4.mul(r2, tail));
+  const power = i32x4.add(i32x4.shl(shifted, 23), f32x4.splat(1));
+  return v128.andnot(f32x4.mul(p, power), f32x4.lt(x, f32x4.splat(EXP_MIN)));
 }
 
 /** Up to four numbers at `p`, of which `left` are there; `fill` in the other lanes. */
