@@ -18,7 +18,10 @@ function result() {
   return [
     `What \`npm start\` found here (${records.length} runs; records and figures in \`${REFERENCE}/\`):`,
     '',
-    figure('lexicon-exponents', 'Exponents a and b by approach and counting, with intervals, theory and the published values'),
+    figure(
+      'lexicon-exponents',
+      'Exponents a and b by approach and counting, with intervals, theory and the published values',
+    ),
     figure('lexicon-valleys-total', 'IsoFLOP valleys with parabolas and minima'),
     figure('sotu-learning-curves', 'Learning curves on State of the Union bytes'),
     '',

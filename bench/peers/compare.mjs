@@ -18,10 +18,10 @@ const { values } = parseArgs({
 });
 const num_threads = Number(values.threads);
 const shapes = [
-  [2, 32, 2, 12],
-  [4, 64, 4, 5],
-  [4, 128, 4, 3],
-  [4, 256, 4, 2],
+  [2, 32, 2, 40],
+  [4, 64, 4, 12],
+  [4, 128, 4, 5],
+  [4, 256, 4, 3],
 ].map(([n_layer, d_model, n_head, num_steps]) => ({
   ...{ n_layer, d_model, n_head, num_steps, num_threads, foreach: values.foreach },
   ...{ n_ctx: 64, vocab_size: 256, batch_size: 16 },

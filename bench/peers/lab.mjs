@@ -31,7 +31,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   let count = 0;
   const step = () => trainStep(state, model, batch, { optimizer, learning_rate: 1e-3, step: ++count });
   const finish = () => state.loss_sum.dataSync();
-  for (let i = 0; i < 3; i++) step();
+  for (const warm = performance.now(); performance.now() - warm < 700; ) step();
   finish();
   const [start, before] = [performance.now(), process.cpuUsage()];
   for (let i = 0; i < num_steps; i++) step();

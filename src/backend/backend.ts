@@ -77,7 +77,7 @@ const BACKENDS: Backend[] = [
 ];
 
 /** Names that `--backend` takes. */
-export const BACKEND_NAMES = ['auto', ...BACKENDS.map((b) => b.name)];
+const BACKEND_NAMES = ['auto', ...BACKENDS.map((b) => b.name)];
 
 /** State of every backend on this machine, fastest first. */
 export async function describeBackends(): Promise<BackendStatus[]> {

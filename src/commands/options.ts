@@ -44,7 +44,7 @@ export function wholeNumber(text: string): number {
 }
 
 /** A whole number of at least 1. */
-export function positiveWhole(text: string): number {
+function positiveWhole(text: string): number {
   if (wholeNumber(text) < 1) throw new InvalidArgumentError('a whole number of at least 1 is needed.');
   return Number(text);
 }

@@ -100,7 +100,7 @@ function released(problem: Problem, loss: RobustLoss, at: Minimum, k: number): M
   evaluate(problem, loss, theta, gradient, cancellation);
   if (gradient[k]! >= -CONVERGED * cancellation[k]!) return null;
   theta[k] = typical - 5;
-  return descendOn(problem, loss, theta);
+  return descendOn(problem, loss, theta, undefined, (reached) => reached);
 }
 
 /** Mean log loss of the points. */
@@ -108,7 +108,7 @@ function typicalLogLoss({ log_loss }: Problem): number {
   return log_loss.reduce((sum, x) => sum + x, 0) / log_loss.length;
 }
 
-/** Sets to zero exactly the optional terms that are next to nothing at every point, but never all of them. */
+/** Sets to zero the optional terms that are next to nothing at every point; `released` then asks whether it cost. */
 function withoutVanished(problem: Problem, theta: Float64Array): Float64Array {
   const row = new Float64Array(theta.length);
   const share = new Float64Array(theta.length);
@@ -119,11 +119,17 @@ function withoutVanished(problem: Problem, theta: Float64Array): Float64Array {
   return theta.map((x, k) => (problem.law.optional_terms.includes(k) && share[k]! < VANISHED ? -Infinity : x));
 }
 
-/** One descent on the present terms: L-BFGS, then Newton without the terms that vanished. */
-function descendOn(problem: Problem, loss: RobustLoss, start: Float64Array, known?: Minimum): Minimum {
+/** One descent on the present terms: L-BFGS, then Newton on the terms that `present` leaves. */
+function descendOn(
+  problem: Problem,
+  loss: RobustLoss,
+  start: Float64Array,
+  known?: Minimum,
+  present: (theta: Float64Array) => Float64Array = (theta) => withoutVanished(problem, theta),
+): Minimum {
   const first = onPresent(problem, loss, start);
   const rough = lbfgs(first.f, first.x, { done: first.below(ROUGH) });
-  const reached = withoutVanished(problem, first.place(rough.x));
+  const reached = present(first.place(rough.x));
   if (known && same(problem, rough.value, reached, known)) return known;
   const second = onPresent(problem, loss, reached);
   const fine = newton(second.f, second.x, { hessian: second.hessian, done: second.below(AIM) });

@@ -4,8 +4,10 @@
  */
 import type { FitConfig } from '../config/config.ts';
 import {
+  type CurveFit,
   type Diagnostic,
   type FitPoint,
+  fitCurve,
   fitLaw,
   fitValleys,
   type IsoflopFit,
@@ -31,15 +33,27 @@ export interface CountingFits {
   surface: Outcome<LawFit>;
 }
 
+/** `L(N) = E + (x_c / N)^alpha` over the runs of one horizon, N counting all parameters. */
+export interface SizeCurve {
+  /** Training tokens of every run in it. */
+  D: number;
+  curve: Outcome<CurveFit>;
+}
+
 export interface GroupAnalysis {
   name: string;
   /** All records of the group, finished or not. */
   records: RunRecord[];
   num_finished: number;
   fits: CountingFits[];
+  /** L(N) at the one horizon that most sizes share; null where none is shared by `MIN_SIZES`. */
+  size_curve: SizeCurve | null;
   /** Sentences for people about this group, each once. */
   warnings: string[];
 }
+
+/** Sizes at one horizon from which L(N) is fitted: one more than its constants. */
+const MIN_SIZES = 4;
 
 /** The countings that a study reports side by side. */
 const COUNTINGS: Counting[] = [
@@ -67,7 +81,19 @@ export function analyseRecords(records: readonly RunRecord[], options: AnalyseOp
 function analyseGroup(name: string, records: RunRecord[], options: AnalyseOptions): GroupAnalysis {
   const fits = COUNTINGS.map((counting) => fitCounting(records, counting, options));
   const num_finished = records.filter(({ status }) => status === 'finished').length;
-  return { name, records, num_finished, fits, warnings: warningsOf(records, fits) };
+  const size_curve = sizeCurve(fits[0]!.points, options);
+  return { name, records, num_finished, fits, size_curve, warnings: warningsOf(records, fits, size_curve) };
+}
+
+/** Fits L(N) where at least `MIN_SIZES` sizes were trained on equally many tokens, as a grid does and isoFLOPs do not. */
+function sizeCurve(points: readonly FitPoint[], options: AnalyseOptions): SizeCurve | null {
+  const horizons = [...new Set(points.map(({ D }) => D))].sort((x, y) => y - x);
+  const sizesAt = (D: number) => new Set(points.filter((point) => point.D === D).map(({ N }) => N)).size;
+  const D = horizons.find((horizon) => sizesAt(horizon) >= MIN_SIZES);
+  if (D === undefined) return null;
+  const runs = points.filter((point) => point.D === D).map(({ N, L }) => ({ x: N, L }));
+  const resampling = { bootstrap: options.bootstrap, cluster: 'x', seed: options.seed } as const;
+  return { D, curve: attempt(() => fitCurve(runs, resampling)) };
 }
 
 function fitCounting(records: RunRecord[], counting: Counting, options: AnalyseOptions): CountingFits {
@@ -106,7 +132,11 @@ function attempt<T>(run: () => T): Outcome<T> {
   }
 }
 
-function warningsOf(records: readonly RunRecord[], fits: readonly CountingFits[]): string[] {
+function warningsOf(
+  records: readonly RunRecord[],
+  fits: readonly CountingFits[],
+  size_curve: SizeCurve | null,
+): string[] {
   const warnings: string[] = [];
   for (const status of ['diverged', 'failed', 'cancelled', 'preempted', 'running'] as const) {
     const count = records.filter((record) => record.status === status).length;
@@ -114,7 +144,8 @@ function warningsOf(records: readonly RunRecord[], fits: readonly CountingFits[]
   }
   const repeated = records.filter(({ epochs }) => (epochs ?? 0) > 1).length;
   if (repeated > 0) warnings.push(`${repeated} runs saw training tokens more than once`);
-  return [...warnings, ...fitWarnings(fits)];
+  const ofCurve = briefly(size_curve?.curve.fit?.diagnostics ?? []).map((message) => `L(N): ${message}`);
+  return [...warnings, ...fitWarnings(fits), ...ofCurve];
 }
 
 /** What the fits warn of, the countings that share a sentence named once. */

@@ -5,8 +5,7 @@ import type { FitPoint } from '../fit/fit.ts';
 import type { RunRecord } from '../log/record.ts';
 
 /** What N counts: fields of the record's `num_params`. */
-export const PARAMS_COUNTINGS = ['total', 'non_embedding', 'non_embedding_head', 'live'] as const;
-export type ParamsCounting = (typeof PARAMS_COUNTINGS)[number];
+export type ParamsCounting = 'total' | 'non_embedding' | 'non_embedding_head' | 'live';
 
 /** What C counts: 6 N D with the chosen N, or every matrix product of training. */
 export type FlopsCounting = '6nd' | 'exact';

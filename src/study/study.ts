@@ -52,7 +52,7 @@ function fitFile(study: string, groups: readonly GroupAnalysis[]) {
 }
 
 /** A group's fits as plain data. */
-export function plainGroup({ name, num_finished, fits, warnings }: GroupAnalysis) {
+export function plainGroup({ name, num_finished, fits, size_curve, warnings }: GroupAnalysis) {
   return {
     name,
     num_runs: num_finished,
@@ -68,6 +68,7 @@ export function plainGroup({ name, num_finished, fits, warnings }: GroupAnalysis
         chinchilla_refused: surface.refused,
       };
     }),
+    size_curve: size_curve && { D: size_curve.D, fit: size_curve.curve.fit, refused: size_curve.curve.refused },
     warnings,
   };
 }

@@ -1,21 +1,20 @@
 /** @file A study in print: for each group the exponents by approach and counting, the fitted laws and the warnings. */
-import { formatFixed, formatInterval, formatNumber } from '../lib/format.ts';
+
+import type { LawFit } from '../fit/fit.ts';
+import { formatCount, formatFixed, formatInterval, formatNumber } from '../lib/format.ts';
 import type { LawRow } from '../report/report.ts';
-import type { CountingFits, GroupAnalysis } from './analyse.ts';
+import type { GroupAnalysis } from './analyse.ts';
 import { exponentRows, theoryExponents } from './exponent-rows.ts';
 
 /** The fitted constants of every counting of a group. */
-export function lawRows({ fits }: GroupAnalysis): LawRow[] {
-  return fits.flatMap(({ name, surface: { fit } }) => {
+export function lawRows({ fits, size_curve }: GroupAnalysis): LawRow[] {
+  const surfaces = fits.flatMap(({ name, surface: { fit } }) => {
     if (!fit) return [];
-    const params = Object.entries(fit.params).map(([symbol, value]) => {
-      return [symbol, { value, interval: fit.intervals?.[symbol] ?? null }] as const;
-    });
     return [
       {
         law: fit.law,
         counting: name,
-        params: Object.fromEntries(params),
+        params: paramsOf(fit),
         objective: fit.objective,
         num_points: fit.num_points,
         num_left_out: fit.dropped.length,
@@ -23,6 +22,24 @@ export function lawRows({ fits }: GroupAnalysis): LawRow[] {
       },
     ];
   });
+  const curve = size_curve?.curve.fit;
+  if (!curve) return surfaces;
+  const row: LawRow = {
+    law: curve.law,
+    counting: `total, at ${formatCount(size_curve.D)} tokens`,
+    params: paramsOf(curve),
+    objective: curve.objective,
+    num_points: curve.num_points,
+    num_left_out: curve.num_dropped,
+    has_converged: curve.converged,
+  };
+  return [...surfaces, row];
+}
+
+function paramsOf({ params, intervals }: Pick<LawFit, 'params' | 'intervals'>): LawRow['params'] {
+  return Object.fromEntries(
+    Object.entries(params).map(([symbol, value]) => [symbol, { value, interval: intervals?.[symbol] ?? null }]),
+  );
 }
 
 /** The text that ends a study. `is_color` is not needed: it is plain. */
@@ -38,7 +55,8 @@ function formatGroup(group: GroupAnalysis): string {
     `${name}: ${num_finished} of ${records.length} runs finished, ${first?.corpus.name ?? ''}` +
       (entropy === null ? '' : `, exact entropy ${formatFixed(entropy, 4)} nats a token`),
     ...exponentLines(group),
-    ...group.fits.flatMap(lawLines),
+    ...group.fits.flatMap(({ name, surface: { fit } }) => (fit ? lawLines(fit, name, fit.residuals.rms) : [])),
+    ...sizeCurveLines(group),
   ];
   if (warnings.length > 0) lines.push('  warnings:', ...warnings.map((warning) => `    - ${warning}`));
   return lines.join('\n');
@@ -67,14 +85,18 @@ function exponentLines(group: GroupAnalysis): string[] {
   );
 }
 
-function lawLines({ name, surface: { fit } }: CountingFits): string[] {
-  if (!fit) return [];
+function lawLines(fit: Pick<LawFit, 'formula' | 'num_points' | 'params' | 'intervals'>, what: string, rms: number) {
   const constants = Object.entries(fit.params).map(([symbol, value]) => {
     const interval = fit.intervals?.[symbol];
     return `${symbol} ${formatNumber(value, 3)}${interval ? ` [${interval.map((end) => formatNumber(end, 3)).join(', ')}]` : ''}`;
   });
-  return [
-    `  ${fit.formula}  (${name}, ${fit.num_points} runs, rms ${formatFixed(100 * fit.residuals.rms, 2)}%)`,
-    `    ${constants.join('  ')}`,
-  ];
+  const about = `(${what}, ${fit.num_points} runs, rms ${formatFixed(100 * rms, 2)}%)`;
+  return [`  ${fit.formula}  ${about}`, `    ${constants.join('  ')}`];
+}
+
+function sizeCurveLines({ size_curve }: GroupAnalysis): string[] {
+  if (!size_curve) return [];
+  const at = `N total, all at ${formatCount(size_curve.D)} tokens`;
+  const { fit, refused } = size_curve.curve;
+  return fit ? lawLines(fit, at, fit.rms) : [`  L(N), ${at}: refused: ${refused}`];
 }

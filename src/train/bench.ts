@@ -26,7 +26,7 @@ export interface BenchShape {
 }
 
 /** The shapes of the ladder that speed is judged by. */
-export const BENCH_SHAPES = [
+const BENCH_SHAPES = [
   { n_layer: 2, d_model: 32, n_head: 2 },
   { n_layer: 4, d_model: 64, n_head: 4 },
   { n_layer: 4, d_model: 128, n_head: 4 },
@@ -52,7 +52,7 @@ const MIN_STEPS = 7;
 const MIN_SECONDS = 1;
 
 /** Times one shape. Tensors left after it: none. */
-export function benchShape(shape: { n_layer: number; d_model: number; n_head: number }): BenchShape {
+function benchShape(shape: { n_layer: number; d_model: number; n_head: number }): BenchShape {
   const model: ModelSpec = {
     ...shape,
     d_ff: 4 * shape.d_model,

@@ -80,6 +80,11 @@ describe('zero terms', () => {
     expect(objective(1e-4)).toBeGreaterThan(objective(0));
   });
 
+  it('a floor of a ten-thousandth of the loss is found where there is no noise to hide it', () => {
+    const fit = fitLaw(rectangle(6, (N, D) => 1e-4 + 300 / N ** 0.25 + 500 / D ** 0.25));
+    expect(fit.params['E']! / 1e-4).toBeCloseTo(1, 3);
+  });
+
   it('losses that depend on nothing leave the floor alone, and say so', () => {
     const fit = fitLaw(rectangle(5, () => 2));
     expect(fit.params).toMatchObject({ E: expect.closeTo(2, 10), A: 0, B: 0 });
@@ -195,6 +200,19 @@ describe('warnings', () => {
     const fit = fitLaw(points, options);
     const found = fit.diagnostics.find((d) => d.name === name);
     expect(found, names(fit).join()).toMatchObject({ severity: 'warn', message: expect.stringMatching(/./) });
+  });
+
+  it('losses that do not depend on D at all: no convergence along the flat valley, few starts that agree', () => {
+    const flat = fitLaw(
+      noisy(
+        rectangle(6, (N) => 1 + 5 * N ** -0.2),
+        2,
+        0.003,
+      ),
+    );
+    expect(flat.converged).toBe(false);
+    expect(flat.relative_gradient).toBeGreaterThan(1e-7);
+    expect(names(flat)).toEqual(expect.arrayContaining(['not_converged', 'optimum_on_bound', 'start_disagreement']));
   });
 
   it('names the outlier by its id', () => {

@@ -108,6 +108,13 @@ describe('budgets', () => {
     expect(refusal.message).toContain('add sizes on that side');
   });
 
+  it('with the minimum beside the smallest size are kept with a warning', () => {
+    const fit = fitIsoflop(valleys(law, [-0.1, 0.2, 0.6, 1.2, 1.8]));
+    expect(fit.budgets.every((v) => v.interior)).toBe(true);
+    const beside = fit.diagnostics.filter((d) => d.name === 'minimum_near_edge');
+    expect(beside.map((d) => d.severity)).toEqual(['warn', 'warn', 'warn', 'warn']);
+  });
+
   it('none left is an error with every reason, or valleys without exponents', () => {
     const monotone = [1e18, 1e19, 1e20].flatMap((C) => [1, 2, 3, 4].map((N) => ({ N, D: C / (6 * N), C, L: 5 - N })));
     expect(() => fitIsoflop(monotone)).toThrow(

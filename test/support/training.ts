@@ -49,7 +49,7 @@ export function tinySpec(num_steps: number, overrides: Partial<RunSpec> = {}): R
 }
 
 /** The plan of one run, as the planner would make it. */
-export function planOf(spec: RunSpec): RunPlan {
+function planOf(spec: RunSpec): RunPlan {
   return {
     run_id: 'tiny',
     config_hash: runHash(spec),

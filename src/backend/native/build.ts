@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const SOURCES = path.join(ROOT, 'src/backend/native/addon');
 const LOCK_WAIT_MS = 180_000;
+const NUM_KEPT = 4;
 
 const COMMON = ['-O3', '-std=c++17', '-fPIC', '-fno-exceptions', '-fno-rtti', '-fvisibility=hidden', '-pthread'];
 /** `contract=fast` lets products and sums of vectors become fused multiply-adds. */
@@ -165,11 +166,25 @@ async function build({ compiler }: Recipe, library: string, extraFlags: string[]
       '-o',
       out,
     ]);
-    if (linked === null) renameSync(out, library);
+    if (linked === null) {
+      prune(path.dirname(library));
+      renameSync(out, library);
+    }
     return linked;
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/** Removes all but the newest few libraries of other sources, and what killed builds left. */
+function prune(folder: string): void {
+  const age = (file: string) =>
+    Date.now() - (statSync(path.join(folder, file), { throwIfNoEntry: false })?.mtimeMs ?? 0);
+  const files = readdirSync(folder);
+  const old = files.filter((file) => file.endsWith('.node')).sort((a, b) => age(a) - age(b));
+  const left = files.filter((file) => file.endsWith('.tmp') && age(file) > 3_600_000);
+  for (const file of [...old.slice(NUM_KEPT), ...left])
+    rmSync(path.join(folder, file), { recursive: true, force: true });
 }
 
 /** Holds `folder` as a lock while `work` runs; waits for another holder, and takes over from one that died. */
