@@ -5,7 +5,7 @@
 import os from 'node:os';
 import { LabError } from '../lib/errors.ts';
 import { tf } from '../tf.ts';
-import { findNative, startNative } from './native/native.ts';
+import { findNative, nativeInstructionSets, startNative } from './native/native.ts';
 import { findTensorflow, startTensorflow } from './tensorflow.ts';
 import { startWasm } from './wasm/wasm.ts';
 
@@ -111,11 +111,13 @@ export async function startBackend(choice: string): Promise<BackendInfo> {
     const tfjs_name = await BACKENDS.find((b) => b.name === name)!.start();
     await tf.ready();
     const has_simd = name !== 'wasm' || (await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT'));
+    const on_cpu = name === 'native' ? (await nativeInstructionSets())[0]! : os.arch();
+    const instruction_set = name === 'wasm' ? (has_simd ? 'wasm-simd' : 'wasm') : on_cpu;
     return {
       name,
       tfjs_name,
       device: os.cpus()[0]?.model.trim() ?? os.arch(),
-      instruction_set: name === 'wasm' ? (has_simd ? 'wasm-simd' : 'wasm') : os.arch(),
+      instruction_set,
       versions: { tfjs: tf.version_core, node: process.versions.node },
     };
   } catch (error) {
