@@ -45,15 +45,12 @@ const MAY_IMPORT: Record<string, string[]> = {
   study: [CONFIG, PLAN, SWEEP, LOG, RECORD, FIT, REPORT, SIZE, ...FS],
   report: [CONFIG, LOG, RECORD, FIT, ...FS],
   serve: [CONFIG, PLAN, SWEEP, LOG, RECORD, FIT, STUDY, REPORT, SIZE, ...FS],
-  commands: [
-    ...['completion.ts', CONFIG, BACKEND, PLAN, MODEL, SIZE, DATA, LOG, RECORD, TRAIN, SWEEP, FIT, STUDY, REPORT],
-    ...FS,
-  ],
+  commands: [...[CONFIG, BACKEND, PLAN, MODEL, SIZE, DATA, LOG, RECORD, TRAIN, SWEEP, FIT, STUDY, REPORT], ...FS],
 };
 
 /** Everything that could be imported: doors, the files open besides, one inner file of each folder, packages. */
 const TARGETS = [
-  ...['lib/rng.ts', 'tf.ts', 'kernels.ts', 'completion.ts', 'cli.ts'],
+  ...['lib/rng.ts', 'tf.ts', 'kernels.ts', 'cli.ts'],
   ...[CONFIG, BACKEND, PLAN, MODEL, SIZE, DATA, LOG, RECORD, TRAIN, SWEEP, FIT, STUDY, REPORT, 'serve/serve.ts'],
   ...['config/schema.ts', 'backend/wasm/heap.ts', 'plan/ladder.ts', 'model/block.ts', 'model/ops/linear.ts'],
   ...['model/ops/adamw.ts', 'model/ops/global-norm.ts', 'data/windows.ts', 'log/writer.ts', 'train/schedule.ts'],

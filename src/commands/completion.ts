@@ -1,7 +1,7 @@
 /** @file `completion SHELL`: prints a completion script made from the program's own verbs and options. */
 import type { Command } from 'commander';
-import { completionScript, type Shell } from '../completion.ts';
 import { EXIT } from '../lib/errors.ts';
+import { completionScript, type Shell } from './completion-script.ts';
 
 /** Prints the script for `shell`. */
 export function completionCommand(program: Command, shell: Shell): number {

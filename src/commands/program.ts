@@ -1,8 +1,8 @@
 /** @file The verbs and options of the command line, as a commander program. */
 import { readFileSync } from 'node:fs';
 import { Argument, Command, Option } from 'commander';
-import { SHELLS, type Shell } from '../completion.ts';
 import { listLaws } from '../fit/fit.ts';
+import { SHELLS, type Shell } from './completion-script.ts';
 import {
   type OutputOptions,
   positiveNumber,

@@ -4,9 +4,9 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Argument, Command, Option } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { buildProgram } from '../src/commands/program.ts';
-import { completionScript, SHELLS } from '../src/completion.ts';
-import { temporaryFolder } from './support/run-record.ts';
+import { completionScript, SHELLS } from '../../src/commands/completion-script.ts';
+import { buildProgram } from '../../src/commands/program.ts';
+import { temporaryFolder } from '../support/run-record.ts';
 
 const TRAP = 'it\'s $(touch pwned) `touch pwned`; "x"';
 
