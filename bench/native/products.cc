@@ -79,7 +79,7 @@ int main() {
             float* pc = c + nc * (size_t)(i % kCopies);
             const int lda = s.ta ? s.m : s.k, ldb = s.tb ? s.k : s.n;
             if (who == 0)
-              ours.gemm({s.ta, s.tb, false, s.m, s.n, s.k, pa, lda, pb, ldb, pc, s.n, nullptr, nullptr, nullptr, nullptr});
+              ours.gemm({s.ta, s.tb, false, s.m, s.n, s.k, pa, lda, pb, ldb, pc, s.n, nullptr, nullptr, nullptr, nullptr, 0});
             else
               sgemm(101, s.ta ? 112 : 111, s.tb ? 112 : 111, s.m, s.n, s.k, 1, pa, lda, pb, ldb, 0, pc, s.n);
           }

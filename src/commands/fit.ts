@@ -13,14 +13,14 @@ import { EXIT, LabError } from '../lib/errors.ts';
 import { formatCount, formatFixed, formatFlops, formatNumber } from '../lib/format.ts';
 import { readSweep, writeJsonAtomic } from '../log/log.ts';
 import { SCHEMA_VERSION } from '../log/record.ts';
-import { type FlopsCounting, type ParamsCounting, pointsOf, readPoints } from '../study/study.ts';
+import { type Counting, type FlopsCounting, type ParamsCounting, pointsOf, readPoints } from '../study/study.ts';
 import type { OutputOptions } from './options.ts';
 import { note, printResult } from './output.ts';
 
 export interface FitCommandOptions extends OutputOptions {
   law: string;
-  params: ParamsCounting;
-  flops: FlopsCounting;
+  params?: ParamsCounting;
+  flops?: FlopsCounting;
   loss: LossName;
   delta?: number;
   bootstrap?: number;
@@ -38,7 +38,8 @@ const DEFAULT_REPLICATES = 200;
 
 /** `fit DIR|POINTS.csv`: one law for one group. Throws `usage` for bad input, `too_little_data` where it cannot be fitted. */
 export function fitCommand(source: string, options: FitCommandOptions): number {
-  const points = isFolder(source) ? studyPoints(source, options) : filePoints(source, options);
+  const counting = { params: options.params ?? 'total', flops: options.flops ?? '6nd' } as const;
+  const points = isFolder(source) ? studyPoints(source, options, counting) : filePoints(source, options);
   const fit = fitLaw(points, {
     law: options.law,
     loss: options.loss,
@@ -53,7 +54,7 @@ export function fitCommand(source: string, options: FitCommandOptions): number {
   const { draws, ...plain } = fit;
   const value = {
     schema_version: SCHEMA_VERSION,
-    counting: { params: options.params, flops: options.flops },
+    counting,
     ...plain,
   };
   if (options.out !== undefined) writeJsonAtomic(options.out, { ...value, draws });
@@ -70,6 +71,10 @@ function isFolder(source: string): boolean {
 }
 
 function filePoints(file: string, options: FitCommandOptions): FitPoint[] {
+  const meaningless = (['group', 'params', 'flops'] as const).find((name) => options[name] !== undefined);
+  if (meaningless) {
+    throw new LabError('usage', `--${meaningless} is for the folder of a study; ${file} has the columns that it has`);
+  }
   return readPoints({
     text: readFileSync(file, 'utf8'),
     file,
@@ -78,19 +83,25 @@ function filePoints(file: string, options: FitCommandOptions): FitPoint[] {
 }
 
 /** The finished runs of one group of a study; the study must have one group only, or `--group` name it. */
-function studyPoints(dir: string, options: FitCommandOptions): FitPoint[] {
+function studyPoints(dir: string, options: FitCommandOptions, counting: Counting): FitPoint[] {
   if (options.columns !== undefined) throw new LabError('usage', '--columns is for a points file, not for a study');
-  const { records, problems } = readSweep(dir);
+  const { plan, records: all, problems } = readSweep(dir);
+  const planned = new Set(plan?.runs.map(({ run_id }) => run_id));
+  const records = plan ? all.filter(({ run_id }) => planned.has(run_id)) : all;
   for (const { message } of problems) note(options, `warning: ${message}`);
+  if (records.length < all.length) {
+    note(options, `warning: ${all.length - records.length} runs of an earlier plan are left out`);
+  }
+  if (records.length === 0) throw new LabError('usage', `${dir} holds no runs`);
   const groups = [...new Set(records.map(({ group }) => group))];
   const group = options.group ?? (groups.length === 1 ? groups[0] : undefined);
   if (group === undefined || !groups.includes(group)) {
     const problem = options.group === undefined ? 'holds several groups' : `has no group ${options.group}`;
-    throw new LabError('usage', `${dir} ${problem}; name one with --group: ${groups.join(', ') || 'there are none'}`);
+    throw new LabError('usage', `${dir} ${problem}; name one with --group: ${groups.join(', ')}`);
   }
   return pointsOf(
     records.filter((record) => record.group === group),
-    options,
+    counting,
   );
 }
 
@@ -129,6 +140,7 @@ export interface PredictOptions extends OutputOptions {
 /** `predict FIT.json`: the best split of a budget, or the loss of a size and its tokens. */
 export function predictCommand(file: string, options: PredictOptions): number {
   const fit = readFit(file, options);
+  for (const line of diagnosticLines(fit.diagnostics ?? [])) note(options, line);
   if (options.compute !== undefined && options.params === undefined && options.tokens === undefined) {
     const best = optimum(fit, options.compute);
     const interval = (symbol: 'N' | 'D' | 'L', format: (x: number) => string) => {
@@ -141,7 +153,9 @@ export function predictCommand(file: string, options: PredictOptions): number {
         `  N_opt  ${interval('N', (x) => formatCount(x, 4))} parameters`,
         `  D_opt  ${interval('D', (x) => formatCount(x, 4))} tokens`,
         `  loss   ${interval('L', (x) => formatNumber(x, 4))} nats a token`,
-        ...(best.decades_beyond ? [`extrapolated ${formatFixed(best.decades_beyond, 1)} decades beyond the runs`] : []),
+        ...((best.decades_beyond ?? 0) > 0.05
+          ? [`extrapolated ${formatFixed(best.decades_beyond, 1)} decades beyond the runs`]
+          : []),
       ].join('\n'),
     );
     return EXIT.ok;

@@ -13,6 +13,9 @@ import { note, printResult } from './output.ts';
 export function statusCommand(dir: string, options: OutputOptions): number {
   const sweeps = listSweeps(dir);
   const all = (sweeps.length > 0 ? sweeps.map((name) => path.join(dir, name)) : [dir]).map((d) => sweepStatus(d));
+  if (sweeps.length === 0 && all[0]!.num_runs === 0) {
+    note(options, `no study in ${dir} yet; start one with scaling-lab study CONFIG`);
+  }
   const value = all.length === 1 && sweeps.length === 0 ? all[0]! : { schema_version: SCHEMA_VERSION, sweeps: all };
   printResult(options, value, () => all.map((s) => statusLines(s, { nowMs: Date.now() }).join('\n')).join('\n\n'));
   return EXIT.ok;

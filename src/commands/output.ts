@@ -1,4 +1,5 @@
 /** @file What the verbs print and where: results on stdout, notes on stderr. */
+import { SCHEMA_VERSION } from '../log/record.ts';
 import type { OutputOptions, TrainOptions } from './options.ts';
 
 /** Prints a result: `value` as one JSON object with --json, else `text`. */
@@ -8,8 +9,13 @@ export function printResult(options: OutputOptions, value: object, text: () => s
 }
 
 /** A line for people, on stderr, unless --quiet. */
-export function note(options: OutputOptions, message: string): void {
-  if (!options.quiet) process.stderr.write(`${message}\n`);
+export function note(options: OutputOptions & { progress?: string }, message: string): void {
+  if (options.quiet) return;
+  const line =
+    options.progress === 'ndjson'
+      ? JSON.stringify({ schema_version: SCHEMA_VERSION, event: 'note', message })
+      : message;
+  process.stderr.write(`${line}\n`);
 }
 
 /** Whether stderr takes colours: a terminal, and neither --no-color nor NO_COLOR. */

@@ -1,6 +1,7 @@
 /** @file Study file -> plan, for every verb that needs one: reads the config, opens its corpora for the facts that the
  * planner needs, and looks up measured speeds in earlier runs.
  */
+import os from 'node:os';
 import path from 'node:path';
 import {
   canonicalJson,
@@ -13,17 +14,17 @@ import {
 import type { Corpus } from '../data/data.ts';
 import { LabError } from '../lib/errors.ts';
 import { readSweep } from '../log/log.ts';
-import type { RunRecord } from '../log/record.ts';
-import { checkLimits, type Plan, planStudy } from '../plan/plan.ts';
+import { type RunRecord, SCHEMA_VERSION } from '../log/record.ts';
+import { checkLimits, type Plan, planStudy, remainingPlan } from '../plan/plan.ts';
 import type { TrainOptions } from './options.ts';
-import { note } from './output.ts';
+import { note, printResult } from './output.ts';
 
 export interface PlannedStudy {
   config: StudyConfig;
   plan: Plan;
   /** Folder of the study. */
   out_dir: string;
-  /** Where prepared corpora are kept, beside the studies. */
+  /** Where prepared corpora are kept, for all studies of this user. */
   cache_dir: string;
   /** Records that the folder holds already. */
   records: RunRecord[];
@@ -32,7 +33,8 @@ export interface PlannedStudy {
 /** Prints the resolved config when --print-config asks for it; true when it did. */
 export function printedConfig(files: string[], options: TrainOptions): boolean {
   if (!options.printConfig) return false;
-  process.stdout.write(printConfig(loadConfig(files, options.set)));
+  const loaded = loadConfig(files, options.set);
+  printResult(options, { schema_version: SCHEMA_VERSION, config: loaded.config }, () => printConfig(loaded));
   return true;
 }
 
@@ -40,17 +42,25 @@ export function printedConfig(files: string[], options: TrainOptions): boolean {
 export async function planFiles(files: string[], options: TrainOptions): Promise<PlannedStudy> {
   const { config } = loadConfig(files, options.set);
   const out_dir = path.resolve(options.out ?? path.join('runs', config.name));
-  const cache_dir = path.join(path.dirname(out_dir), '.corpora');
+  const cache_dir = corpusCache();
   const corpora = await openCorpora(config, cache_dir);
   const records = existingRecords(out_dir);
   const plan = planStudy(config, (data) => corpora.get(canonicalJson(data))!.facts, {
     tokens_per_second: (spec) => measuredSpeed(records, spec),
   });
-  const workers = options.workers ?? config.workers;
-  checkLimits(plan, { max_hours: options.maxHours, max_flops: options.maxFlops, workers });
+  const workers = options.workers ?? config.workers ?? os.availableParallelism();
+  const done = new Set(records.filter(({ status }) => status === 'finished').map(({ run_id }) => run_id));
+  checkLimits(remainingPlan(plan, done), { max_hours: options.maxHours, max_flops: options.maxFlops, workers });
   const warnings = [...corpora.values()].flatMap((corpus) => corpus.warnings);
   for (const warning of new Set([...warnings, ...plan.warnings])) note(options, `warning: ${warning}`);
   return { config, plan, out_dir, cache_dir, records };
+}
+
+/** `SCALING_LAB_CACHE`, else the user's cache folder. */
+function corpusCache(): string {
+  const { SCALING_LAB_CACHE, XDG_CACHE_HOME } = process.env;
+  if (SCALING_LAB_CACHE) return path.resolve(SCALING_LAB_CACHE);
+  return path.join(XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'scaling-lab', 'corpora');
 }
 
 /** Every corpus of the study, by the canonical JSON of its data block. */

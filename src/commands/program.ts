@@ -81,14 +81,18 @@ function addFitting(program: Command, exit: Exit): void {
       new Option('--law <name>', 'which law').choices(listLaws().map(({ name }) => name)).default('chinchilla'),
     )
     .addOption(
-      new Option('--params <counting>', 'which parameters N counts')
-        .choices(['total', 'non_embedding', 'non_embedding_head', 'live'])
-        .default('total'),
+      new Option('--params <counting>', 'which parameters N counts, for a study (default: total)').choices([
+        'total',
+        'non_embedding',
+        'non_embedding_head',
+        'live',
+      ]),
     )
     .addOption(
-      new Option('--flops <counting>', 'which FLOPs C counts: 6 N D with the chosen N, or every matrix product')
-        .choices(['6nd', 'exact'])
-        .default('6nd'),
+      new Option(
+        '--flops <counting>',
+        'which FLOPs C counts, for a study: 6 N D with the chosen N (default), or every matrix product',
+      ).choices(['6nd', 'exact']),
     )
     .addOption(
       new Option('--loss <name>', 'what is minimised over log residuals')
@@ -104,7 +108,7 @@ function addFitting(program: Command, exit: Exit): void {
     .option('--columns <mapping>', 'columns of a points file, as in "N=Model Size,C=Training FLOP,L=loss"')
     .option('--drop-highest <count>', 'leave out the points of highest loss', wholeNumber)
     .option('--min-tokens <tokens>', 'leave out runs with fewer training tokens', positiveNumber)
-    .option('--group <name>', 'which group of a study (default: each in turn)')
+    .option('--group <name>', 'which group of a study; needed where it has several')
     .option('--out <file>', 'also write the fit as JSON, for predict')
     .action(async (source: string, options) => exit((await import('./fit.ts')).fitCommand(source, options)));
   withOutput(program.command('predict'))
@@ -152,14 +156,14 @@ function addMachine(program: Command, exit: Exit): void {
     .description('time whole training steps of four shapes')
     .option('--backend <name>', 'where to compute', 'auto')
     .action(async (options) => exit((await import('./machine.ts')).benchCommand(options)));
-  program
-    .command('schema')
+  withOutput(program.command('schema'))
     .description('the JSON Schema of a study file')
     .argument('[file]', 'write it here (default: print it)')
     .action(async (file: string | undefined) => exit((await import('./inspect.ts')).schemaCommand(file)));
-  program
-    .command('completion')
+  withOutput(program.command('completion'))
     .description('a completion script for the shell')
     .addArgument(new Argument('<shell>', 'which shell').choices(SHELLS))
-    .action(async (shell: Shell) => exit((await import('./completion.ts')).completionCommand(program, shell)));
+    .action(async (shell: Shell, options: OutputOptions) =>
+      exit((await import('./completion.ts')).completionCommand(program, shell, options)),
+    );
 }

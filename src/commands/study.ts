@@ -1,20 +1,17 @@
 /** @file `study` and `report`: train, fit and report in one go, or fit and report again what was trained. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { loadConfig, printConfig } from '../config/config.ts';
 import { EXIT, LabError } from '../lib/errors.ts';
 import { formatDuration } from '../lib/format.ts';
-import { readSweep, writeFileAtomic } from '../log/log.ts';
+import { readSweep } from '../log/log.ts';
 import { type RunRecord, SCHEMA_VERSION } from '../log/record.ts';
 import { formatPlan } from '../plan/plan.ts';
 import { finishStudy, formatSummary, plainGroup } from '../study/study.ts';
 import type { OutputOptions, TrainOptions } from './options.ts';
 import { note, printResult } from './output.ts';
 import { planFiles, printedConfig } from './plan-study.ts';
-import { failureLines, sweepExit, sweepStudy } from './train-study.ts';
-
-/** The study as it was resolved, kept beside its runs: `report` reads it, and it is itself a study file. */
-const snapshotPath = (dir: string) => path.join(dir, 'study.yaml');
+import { failureLines, snapshotPath, sweepExit, sweepStudy } from './train-study.ts';
 
 /** `study CONFIG...`: trains what is left to train, fits, and writes the report. */
 export async function studyCommand(files: string[], options: TrainOptions): Promise<number> {
@@ -25,14 +22,13 @@ export async function studyCommand(files: string[], options: TrainOptions): Prom
     printResult(options, study.plan, () => formatPlan(study.plan));
     return EXIT.ok;
   }
-  const result = await sweepStudy(study, options);
+  const result = await sweepStudy(study, files, options);
   for (const line of failureLines(result)) note(options, line);
   if (result.interrupted) {
     note(options, `stopped; start the same command again to go on (${study.out_dir})`);
     return sweepExit(result);
   }
-  const config = printConfig(loadConfig(files, options.set));
-  writeFileAtomic(snapshotPath(study.out_dir), config);
+  const config = readFileSync(snapshotPath(study.out_dir), 'utf8');
   const sets = options.set.map((assignment) => ` --set '${assignment}'`).join('');
   const command = `scaling-lab study ${files.join(' ')}${sets}`;
   await fitAndPrint(study.out_dir, result.records, { ...options, command, config, startMs });
@@ -45,10 +41,7 @@ export async function reportCommand(dir: string, options: OutputOptions): Promis
   const { records, problems } = readSweep(dir);
   for (const { message } of problems) note(options, `warning: ${message}`);
   if (!existsSync(snapshotPath(dir))) {
-    throw new LabError(
-      'usage',
-      `${dir} holds no study.yaml; report wants the folder of a study that was run with study`,
-    );
+    throw new LabError('usage', `${dir} holds no study.yaml; report wants the folder of a study`);
   }
   const config = printConfig(loadConfig([snapshotPath(dir)]));
   await fitAndPrint(path.resolve(dir), records, { ...options, command: `scaling-lab report ${dir}`, config, startMs });

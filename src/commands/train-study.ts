@@ -1,6 +1,9 @@
 /** @file `plan`, `train` and `sweep`: from a study file to trained runs. */
+import path from 'node:path';
+import { loadConfig, printConfig } from '../config/config.ts';
 import { EXIT, LabError } from '../lib/errors.ts';
 import { formatDuration, formatNumber } from '../lib/format.ts';
+import { writeFileAtomic } from '../log/log.ts';
 import { SCHEMA_VERSION } from '../log/record.ts';
 import { formatPlan } from '../plan/plan.ts';
 import { runSweep, type SweepResult } from '../sweep/sweep.ts';
@@ -25,12 +28,13 @@ export async function planCommand(files: string[], options: TrainOptions): Promi
   return EXIT.ok;
 }
 
-/** Trains what is left of a planned study. */
-export function sweepStudy(
-  { config, plan, out_dir, cache_dir }: PlannedStudy,
-  options: TrainOptions,
-): Promise<SweepResult> {
-  return runSweep({
+/** The study as it was resolved, kept beside its runs: `report` reads it, and it is itself a study file. */
+export const snapshotPath = (dir: string) => path.join(dir, 'study.yaml');
+
+/** Trains what is left of the planned study of `files`. */
+export async function sweepStudy(study: PlannedStudy, files: string[], options: TrainOptions): Promise<SweepResult> {
+  const { config, plan, out_dir, cache_dir } = study;
+  const result = await runSweep({
     plan,
     out_dir,
     cache_dir,
@@ -40,6 +44,8 @@ export function sweepStudy(
     is_color: isColor(options),
     ...(options.checkpointSeconds === undefined ? {} : { checkpoint_seconds: options.checkpointSeconds }),
   });
+  writeFileAtomic(snapshotPath(out_dir), printConfig(loadConfig(files, options.set)));
+  return result;
 }
 
 /** Exit code of a sweep: interrupted, some runs failed (or diverged), or ok. */
@@ -69,16 +75,16 @@ export async function sweepCommand(files: string[], options: TrainOptions, { onl
     printPlan(study, options);
     return EXIT.ok;
   }
-  const result = await sweepStudy(study, options);
+  const result = await sweepStudy(study, files, options);
   for (const line of failureLines(result)) note(options, line);
   const { counts, wall_seconds, num_skipped } = result;
   printResult(options, { schema_version: SCHEMA_VERSION, out_dir: study.out_dir, ...result }, () => {
     const parts = Object.entries(counts).map(([status, count]) => `${count} ${status}`);
     const losses = only_one ? result.records.map((r) => `val loss ${formatNumber(r.val_loss)} nats a token`) : [];
     const skipped = num_skipped > 0 ? [`${num_skipped} done before`] : [];
-    return [`${[...parts, ...skipped, ...losses].join(', ')} in ${formatDuration(wall_seconds)}`, study.out_dir].join(
-      '\n',
-    );
+    const lines = [`${[...parts, ...skipped, ...losses].join(', ')} in ${formatDuration(wall_seconds)}`, study.out_dir];
+    if (result.interrupted) lines.push('stopped; start the same command again to go on');
+    return lines.join('\n');
   });
   return sweepExit(result);
 }

@@ -15,7 +15,7 @@ import { tokenizerJson, tokenizerSha256 } from './tokenizer-file.ts';
 import { openZipfCorpus, symbolTokenizer, trainingStream, validationSample } from './zipf-corpus.ts';
 import { languageEntropy, liveSymbols, type ZipfConfig, zipfLanguage } from './zipf-lexicon.ts';
 
-export type { Corpus } from './corpus.ts';
+export type { Corpus, OutOfDomainWindows } from './corpus.ts';
 export type { CorpusSummary } from './prepare.ts';
 
 /** Opens the corpus of a data block for contexts of `n_ctx` tokens.

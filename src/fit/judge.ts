@@ -185,11 +185,15 @@ function ofResiduals(fit: LawFit, problem: Problem, theta: Float64Array, points:
   const ids = points.flatMap((p, i) => (Math.abs(r[i]!) > limit && limit > 1e-9 ? [p.id ?? `point ${i + 1}`] : []));
   if (ids.length > 0)
     found.push(
-      warn('outliers', `${ids.length} points lie more than ${OUTLIER} robust standard deviations off the law`, {
-        count: ids.length,
-        limit,
-        ids: ids.slice(0, 20),
-      }),
+      warn(
+        'outliers',
+        `${ids.length} ${ids.length === 1 ? 'point lies' : 'points lie'} more than ${OUTLIER} robust standard deviations off the law`,
+        {
+          count: ids.length,
+          limit,
+          ids: ids.slice(0, 20),
+        },
+      ),
     );
   const test = fit.lack_of_fit;
   if (test && test.p < 0.01)

@@ -39,7 +39,9 @@ const STORAGE_CODES = new Set(
 /** `error` as a storage `LabError` naming `path` when the file system refused to `action` it, else `error` itself. */
 export function storageError(error: unknown, path: string, action: 'write' | 'read' = 'write'): unknown {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  if (code === undefined || !STORAGE_CODES.has(code)) return error;
+  // Node reports a recursive mkdir on a read-only file system as ENOENT.
+  const is_missing = code === 'ENOENT' && action === 'write';
+  if (code === undefined || !(STORAGE_CODES.has(code) || is_missing)) return error;
   const why = code === 'ENOSPC' || code === 'EDQUOT' ? 'no space is left on the device' : (error as Error).message;
   const advice =
     action === 'write' ? 'free space or choose another folder with --out' : 'check the path and who owns it';

@@ -3,13 +3,13 @@
  * that was never written is simply absent; a torn last line of metrics.jsonl is passed over. Anything else that does
  * not fit is damage: `readRecord` throws, `readSweep` goes on and lists it.
  */
-import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { z } from 'zod';
 import { LabError, storageError } from '../lib/errors.ts';
 import { metricsPath, namesIn, planPath, recordPath } from './paths.ts';
 import { type PlanFile, planFileSchema } from './plan-file.ts';
-import { type MetricRow, type RunRecord, runRecordSchema, SCHEMA_VERSION } from './record.ts';
+import { type MetricRow, metricRowSchema, type RunRecord, runRecordSchema, SCHEMA_VERSION } from './record.ts';
 
 /** A file that could not be used, and why. */
 export interface Problem {
@@ -193,4 +193,31 @@ function parseRow(text: string): MetricRow | null {
 function damagedRow(path: string, { text, line }: { text: string; line: number }): LabError {
   const shown = JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text);
   return new LabError('storage', `damaged file ${path}, line ${line}: ${shown} is not a metric row; remove the line`);
+}
+
+/** Bytes at the end of metrics.jsonl that surely hold several rows. */
+const TAIL_BYTES = 4096;
+
+/** The last whole train row of the run in `dir`, read from the end of its log; null where there is none yet. */
+export function lastTrainRow(dir: string): MetricRow | null {
+  let text: string;
+  try {
+    const file = openSync(metricsPath(dir), 'r');
+    try {
+      const { size } = fstatSync(file);
+      const tail = Buffer.alloc(Math.min(size, TAIL_BYTES));
+      readSync(file, tail, 0, tail.length, size - tail.length);
+      text = tail.toString('utf8');
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return null;
+  }
+  for (const line of text.split('\n').slice(0, -1).reverse()) {
+    if (!line.startsWith('{"kind":"train"')) continue;
+    const row = metricRowSchema.safeParse(JSON.parse(line));
+    if (row.success) return row.data;
+  }
+  return null;
 }

@@ -95,6 +95,9 @@ export const runRecordSchema = z.looseObject({
   /** Final validation loss, nats a token; null unless finished. */
   val_loss: z.number().nullable(),
   val_bpb: z.number().nullable(),
+  /** Final loss on another text (Moby-Dick) in the same tokens, nats a token and bits a byte; null for a synthetic language. */
+  ood_loss: z.number().nullable(),
+  ood_bpb: z.number().nullable(),
   /** Mean training loss of the last logged interval. */
   train_loss: z.number().nullable(),
   eval_curve: z.array(evalPointSchema),

@@ -4,7 +4,8 @@
  */
 import { basename } from 'node:path';
 import { formatDuration, formatFlops, formatNumber } from '../lib/format.ts';
-import { type Problem, readSweep } from './reader.ts';
+import { runPath } from './paths.ts';
+import { lastTrainRow, type Problem, readSweep } from './reader.ts';
 import { RUN_STATES, type RunRecord, type RunStatus, SCHEMA_VERSION } from './record.ts';
 
 type Counts = Record<RunStatus, number>;
@@ -41,7 +42,8 @@ export interface SweepStatus {
 
 /** The status of the sweep in `dir`. Throws `usage` where there is no such folder. */
 export function sweepStatus(dir: string): SweepStatus {
-  const { plan, records, problems } = readSweep(dir);
+  const { plan, records: stored, problems } = readSweep(dir);
+  const records = stored.map((record) => (record.status === 'running' ? withProgress(dir, record) : record));
   const groups = new Map<string, GroupStatus>();
   const groupOf = (name: string): GroupStatus => {
     let group = groups.get(name);
@@ -147,6 +149,12 @@ export function statusLines(
     status.problems.map((problem) => oneLine(problem.message)),
   );
   return lines;
+}
+
+/** A running run with the step and loss of its log: run.json is rewritten at checkpoints only. */
+function withProgress(dir: string, record: RunRecord): RunRecord {
+  const row = lastTrainRow(runPath(dir, record.run_id));
+  return row === null ? record : { ...record, step: row.step, train_loss: row.loss };
 }
 
 const noCounts = () => Object.fromEntries(RUN_STATES.map((state) => [state, 0])) as Counts;

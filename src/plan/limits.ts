@@ -27,7 +27,7 @@ export function checkLimits({ runs, totals }: Plan, { max_hours, max_flops, work
     throw new LabError(
       'over_budget',
       `cannot hold --max-hours ${max_hours}: the speed of ${totals.num_unmeasured} of ${runs.length} runs is unmeasured; ` +
-        'measure it with bench, or limit --max-flops',
+        'train one run of each shape in this folder first (a finished run is the measurement), or limit --max-flops',
     );
   }
   const longest = runs.reduce((most, run) => Math.max(most, run.estimated_minutes ?? 0), 0);

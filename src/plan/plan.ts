@@ -180,6 +180,12 @@ function drop(block: Block, cell: Omit<DroppedCell, 'num_runs'>): void {
   else block.dropped.push({ ...cell, num_runs: 1 });
 }
 
+/** The plan without the runs whose id is in `done`: what is still to be paid for. */
+export function remainingPlan(plan: Plan, done: ReadonlySet<string>): Plan {
+  const runs = plan.runs.filter(({ run_id }) => !done.has(run_id));
+  return { ...plan, runs, totals: sumUp(runs) };
+}
+
 function sumUp(runs: readonly PlannedRun[]): Plan['totals'] {
   const sum = (value: (run: PlannedRun) => number) => runs.reduce((total, run) => total + value(run), 0);
   const numUnmeasured = runs.filter((run) => run.estimated_minutes === null).length;

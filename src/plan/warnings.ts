@@ -38,5 +38,7 @@ export function epochWarnings(runs: readonly PlannedRun[]): string[] {
   const numRepeating = epochs.filter((e) => e > 1).length;
   if (numRepeating === 0) return [];
   const limit = worst > MAX_EPOCHS ? `; beyond ${MAX_EPOCHS} epochs the loss is no longer that of fresh tokens` : '';
-  return [`${numRepeating} runs repeat their tokens, up to ${worst.toFixed(1)} epochs${limit}`];
+  return [
+    `${numRepeating === 1 ? '1 run repeats its' : `${numRepeating} runs repeat their`} tokens, up to ${worst.toFixed(1)} epochs${limit}`,
+  ];
 }

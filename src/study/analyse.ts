@@ -127,7 +127,10 @@ function attempt<T>(run: () => T): Outcome<T> {
   try {
     return { fit: run(), refused: null };
   } catch (error) {
-    if (error instanceof LabError && error.exit === 'too_little_data') return { fit: null, refused: error.message };
+    if (error instanceof LabError && error.exit === 'too_little_data') {
+      // The message opens with the diagnostic's name; people get the sentence.
+      return { fit: null, refused: error.message.replace(/^\w+: /, '') };
+    }
     throw error;
   }
 }
@@ -143,7 +146,7 @@ function warningsOf(
     if (count > 0) warnings.push(`${count} ${count === 1 ? 'run' : 'runs'} ${status}: left out of every fit`);
   }
   const repeated = records.filter(({ epochs }) => (epochs ?? 0) > 1).length;
-  if (repeated > 0) warnings.push(`${repeated} runs saw training tokens more than once`);
+  if (repeated > 0) warnings.push(`${repeated} ${repeated === 1 ? 'run' : 'runs'} saw training tokens more than once`);
   const ofCurve = briefly(size_curve?.curve.fit?.diagnostics ?? []).map((message) => `L(N): ${message}`);
   return [...warnings, ...fitWarnings(fits), ...ofCurve];
 }

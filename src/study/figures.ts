@@ -2,6 +2,7 @@
  * how it was computed; one that has nothing to show is left out.
  */
 import { predictLoss } from '../fit/fit.ts';
+import type { RunRecord } from '../log/record.ts';
 import {
   exponentsFigure,
   isoflopValleys,
@@ -22,11 +23,12 @@ export function groupFigures(group: GroupAnalysis): ReportFigure[] {
     learningCurvesOf(group),
     exponentsOf(group),
     ...group.fits.flatMap((fits) => [valleysOf(fits), scalingOf(fits)]),
-    ...(surface ? [contoursOf(surface), residualsOf(surface)] : []),
+    ...(surface ? [contoursOf(surface), residualsOf(surface, group.records)] : []),
   ].filter((figure) => figure !== null);
 }
 
-const sizeTitle = ({ name }: CountingFits) => (name === 'total' ? 'parameters N' : `parameters N (${name})`);
+/** The axis title of N: the figure's own for all parameters. */
+const sizeTitle = ({ name }: CountingFits) => (name === 'total' ? {} : { sizeTitle: `${name} parameters` });
 
 function learningCurvesOf({ records }: GroupAnalysis): ReportFigure | null {
   const curves = records
@@ -82,7 +84,7 @@ function valleysOf(fits: CountingFits): ReportFigure | null {
     caption:
       `Final loss against size at fixed training compute (C = 6 N D), a parabola in log N for each budget and its lowest ` +
       `point. ${cut} A budget whose minimum is not between its sizes is refused.`,
-    svg: isoflopValleys({ valleys, sizeTitle: sizeTitle(fits) }),
+    svg: isoflopValleys({ valleys, ...sizeTitle(fits) }),
   };
 }
 
@@ -130,20 +132,21 @@ function contoursOf(fits: CountingFits): ReportFigure | null {
       loss: (N, D) => predictLoss(fit, { N, D }),
       runs: fits.points,
       budgets,
-      sizeTitle: sizeTitle(fits),
+      ...sizeTitle(fits),
     }),
   };
 }
 
-function residualsOf(fits: CountingFits): ReportFigure | null {
+function residualsOf(fits: CountingFits, records: readonly RunRecord[]): ReportFigure | null {
   const { fit } = fits.surface;
   if (!fit) return null;
+  const budgets = new Map(records.map(({ run_id, budget_flops }) => [run_id, budget_flops]));
   const left_out = new Set(fit.dropped.map(({ id }) => id));
   const points = fits.points
     .filter(({ id }) => !left_out.has(id!))
-    .map(({ N, D, C, L }) => {
+    .map(({ N, D, L, id }) => {
       const predicted = predictLoss(fit, { N, D });
-      return { N, D, predicted, residual: Math.log(L / predicted), C };
+      return { N, D, predicted, residual: Math.log(L / predicted), C: budgets.get(id!) ?? null };
     });
   return {
     id: 'residuals',
@@ -151,6 +154,6 @@ function residualsOf(fits: CountingFits): ReportFigure | null {
     caption:
       'Residuals of log loss against size, data and predicted loss. A pattern, rather than scatter about zero, means ' +
       'that the law is not the right form here, and that its exponents should not be trusted far out.',
-    svg: residualsFigure({ points, sizeTitle: sizeTitle(fits) }),
+    svg: residualsFigure({ points, ...sizeTitle(fits) }),
   };
 }

@@ -15,7 +15,7 @@ import { formatSummary, lawRows } from './summary.ts';
 
 export { analyseRecords, type CountingFits, type GroupAnalysis } from './analyse.ts';
 export { type PointsFile, readPoints } from './points.ts';
-export { type FlopsCounting, type ParamsCounting, pointsOf } from './record-points.ts';
+export { type Counting, type FlopsCounting, type ParamsCounting, pointsOf } from './record-points.ts';
 export { formatSummary };
 
 /** What a finished study left behind. */

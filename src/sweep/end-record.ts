@@ -42,6 +42,8 @@ function plannedRecord(run: PlannedRun, started_at: string): RunRecord {
     step: 0,
     val_loss: null,
     val_bpb: null,
+    ood_loss: null,
+    ood_bpb: null,
     train_loss: null,
     eval_curve: [],
     entropy_nats: run.entropy_nats,

@@ -6,7 +6,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { BackendInfo } from '../backend/backend.ts';
 import type { RunSpec } from '../config/config.ts';
-import { type Corpus, openCorpus } from '../data/data.ts';
+import { type Corpus, type OutOfDomainWindows, openCorpus } from '../data/data.ts';
 import { captureEnvironment, RunWriter } from '../log/log.ts';
 import { type Flops, type NumParams, type RunRecord, type RunStatus, SCHEMA_VERSION } from '../log/record.ts';
 import { registerOps } from '../model/gpt.ts';
@@ -106,6 +106,8 @@ interface ActiveRun {
   job: TrainJob;
   corpus: Corpus;
   windows: ValidationWindows;
+  /** Windows of another text, scored once at the end. */
+  ood: OutOfDomainWindows | null;
   writer: RunWriter;
   state: TrainState;
   done: CheckpointState;
@@ -141,6 +143,7 @@ function startRun(job: TrainJob, corpus: Corpus, writer: RunWriter): ActiveRun {
     job,
     corpus,
     windows: corpus.validation({ eval_tokens: spec.eval.eval_tokens }),
+    ood: corpus.out_of_domain({ eval_tokens: spec.eval.eval_tokens }),
     writer,
     state: checkpoint
       ? restoreState(spec.model, checkpoint.tensors, checkpoint.state.loss_sum)
@@ -251,8 +254,19 @@ function saveCheckpoint(run: ActiveRun): void {
   writeCheckpoint(job.run_dir, { state: done, tensors: storeState(state) });
 }
 
+/** Nats a token as bits a byte; null where either is not known. */
+function bitsPerByte(loss: number | null, bytes_per_token: number | null): number | null {
+  return loss !== null && bytes_per_token ? loss / Math.LN2 / bytes_per_token : null;
+}
+
+/** Loss of the finished model on the other text; null for a synthetic language. */
+function outOfDomainLoss({ job, state, ood }: ActiveRun): number | null {
+  return ood && finiteOrNull(evaluate(state.params, job.run.spec.model, ood));
+}
+
 function recordOf(run: ActiveRun, status: RunStatus): RunRecord {
   const { job, corpus, done } = run;
+  const ood = status === 'finished' ? outOfDomainLoss(run) : null;
   const { spec, ...plan } = job.run;
   const environment = captureEnvironment();
   const val_loss = status === 'finished' ? (done.eval_curve.at(-1)?.val_loss ?? null) : null;
@@ -284,7 +298,9 @@ function recordOf(run: ActiveRun, status: RunStatus): RunRecord {
     data_seed: spec.data_seed,
     step: done.step,
     val_loss,
-    val_bpb: val_loss !== null && bytes_per_token ? val_loss / Math.LN2 / bytes_per_token : null,
+    val_bpb: bitsPerByte(val_loss, bytes_per_token),
+    ood_loss: ood,
+    ood_bpb: bitsPerByte(ood, run.ood?.bytes_per_token ?? null),
     train_loss: done.train_loss,
     eval_curve: done.eval_curve,
     entropy_nats,

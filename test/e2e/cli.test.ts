@@ -16,9 +16,16 @@ beforeAll(() => {
 });
 afterAll(() => remove());
 
+/** Corpora are cached in the temporary folder, not in the user's. */
+const environment = () => ({ ...process.env, SCALING_LAB_CACHE: path.join(folder, 'cache') });
+
 /** Runs the program in the temporary folder. */
 function lab(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], { cwd: folder, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: environment(),
+  });
   return { status, stdout, stderr };
 }
 
@@ -72,7 +79,11 @@ describe('study', () => {
   it('stops on Ctrl-C with 130, keeps what was done, and goes on to the same losses', async () => {
     const text = STUDY.replace('name: small\n', 'name: stopped\n').replace('[2k, 4k]', '[40k, 80k]');
     const file = study('stopped.yaml', text);
-    const child = spawn(process.execPath, [CLI, 'sweep', file], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(process.execPath, [CLI, 'sweep', file], {
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: environment(),
+    });
     let stderr = '';
     const status = await new Promise<number | null>((resolve) => {
       child.stderr.on('data', (chunk) => {
@@ -165,7 +176,7 @@ describe('bad input', () => {
   });
 
   it('refuses a plan over the limit with 6, and an unavailable backend with 5', () => {
-    expect(lab('plan', 'small.yaml', '--max-flops', '1e6').status).toBe(6);
+    expect(lab('plan', 'small.yaml', '--out', 'runs/none', '--max-flops', '1e6').status).toBe(6);
     const { status, stderr } = lab('sweep', 'small.yaml', '--backend', 'cuda', '--out', 'runs/cuda');
     expect(status).toBe(5);
     expect(stderr).toMatch(/cuda is not available/);
@@ -177,6 +188,10 @@ describe('bad input', () => {
     const { status, stderr } = lab('sweep', 'small.yaml', '--out', 'blocked/runs/small');
     expect(status).toBe(8);
     expect(stderr).toContain('blocked/runs');
+  });
+
+  it('asks only for what is left of a plan', () => {
+    expect(lab('plan', 'small.yaml', '--max-flops', '1e6').status).toBe(0);
   });
 
   it('takes no unknown options, and suggests the right one', () => {

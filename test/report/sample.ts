@@ -86,6 +86,8 @@ export function record(run: SampleRun, changes: Partial<RunRecord> = {}): RunRec
     step: 100,
     val_loss: run.L,
     val_bpb: null,
+    ood_loss: null,
+    ood_bpb: null,
     train_loss: run.L,
     eval_curve: [],
     entropy_nats: ENTROPY,

@@ -51,6 +51,8 @@ export function makeRecord(changes: Partial<RunRecord> = {}): RunRecord {
     step: 1024,
     val_loss: 0.8231,
     val_bpb: null,
+    ood_loss: null,
+    ood_bpb: null,
     train_loss: 0.8312,
     eval_curve: [
       { step: 64, tokens: 65_536, val_loss: 2.9 },

@@ -97,6 +97,8 @@ export const RUN_COLUMNS: readonly Column[] = toColumns([
   ['data_seed', '', 'integer', '', 'Seed of the batch order'],
   ['val_loss', '', 'number', 'nats/token', 'Final validation loss; empty unless finished'],
   ['val_bpb', '', 'number', 'bits/byte', 'The same in bits a byte of text'],
+  ['ood_loss', '', 'number', 'nats/token', 'Final loss on another text (Moby-Dick) in the same tokens'],
+  ['ood_bpb', '', 'number', 'bits/byte', 'The same in bits a byte of that text'],
   ['train_loss', '', 'number', 'nats/token', 'Mean training loss of the last logged interval'],
   ['entropy_nats', '', 'number', 'nats/token', 'Exact entropy of the language, where known'],
   ['true_val_loss', '', 'number', 'nats/token', 'Loss of the true distribution on the scored validation tokens'],

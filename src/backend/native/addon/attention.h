@@ -11,10 +11,25 @@
 
 namespace {
 
-/** Queries a backward block holds; a multiple of nothing in particular, 64 covers the usual context at once. */
-constexpr int64_t kQueries = 64;
+/** Queries or keys that go together: the rows of the widest tile. */
+constexpr int kBlock = tile_rows(kVectors);
+/** Queries a backward block holds: about 64 covers the usual context at once. */
+constexpr int64_t kQueries = 64 / kBlock * kBlock;
+
+/** Blocks of kBlock rows in first .. last: `visit(row, count)`. */
+template <class Visit>
+LAB_INLINE void blocks(int64_t first, int64_t last, Visit visit) {
+  for (int64_t i = first; i < last; i += kBlock) visit(i, (int)(last - i < kBlock ? last - i : kBlock));
+}
 
 LAB_INLINE int64_t whole_vectors(int64_t n) { return (n + W - 1) / W * W; }
+
+/** Copies `count` floats times `scale`. */
+LAB_INLINE void copy_row(const float* x, int64_t count, float* to, float scale) {
+  int64_t c = 0;
+  for (; c + W <= count; c += W) store(to + c, load(x + c) * splat(scale));
+  if (c < count) store_n(to + c, load_n(x + c, (int)(count - c)) * splat(scale), (int)(count - c));
+}
 
 /** [rows, columns] at distance `ld`, times `scale`, to rows `to_ld` apart, the rest of each row zero. */
 inline void gather_rows(const float* x, int64_t ld, int64_t rows, int64_t columns, float* to, int64_t to_ld,
@@ -32,63 +47,70 @@ inline void gather_rows(const float* x, int64_t ld, int64_t rows, int64_t column
 inline void gather_columns(const float* x, int64_t ld, int64_t rows, int64_t columns, float* to, int64_t to_ld) {
   for (int64_t r0 = 0; r0 < rows; r0 += 16) {
     const int64_t r1 = r0 + 16 < rows ? r0 + 16 : rows;
-    for (int64_t c = 0; c < columns; c++)
+    int64_t c = 0;
+#if defined(__AVX512F__)
+    if (r1 - r0 == 16)
+      for (; c + 16 <= columns; c += 16) transpose_16(x + r0 * ld + c, ld, to + c * to_ld + r0, to_ld);
+#endif
+    for (; c < columns; c++)
       for (int64_t r = r0; r < r1; r++) to[c * to_ld + r] = x[r * ld + c];
   }
 }
 
-/** `c [m, n] (+)= a' b` for operands in scratch memory, whose rows end in whole vectors: a [m, k], or [k, m]. */
+/** `c [m, n] (+)= a' b` for a block of rows and operands in scratch memory, whose rows end in whole vectors: a [m, k],
+ * or [k, m]. */
 template <bool TA>
-LAB_INLINE void small_product(int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b,
-                              int64_t ldb, float* c, int64_t ldc, bool accumulate) {
+LAB_INLINE void small_product(int m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, int64_t ldb,
+                              float* c, int64_t ldc, bool accumulate) {
   Tile t{};
   t.depth = k;
+  t.a = a;
   t.lda = lda;
   t.ldb = ldb;
   t.ldc = ldc;
   t.accumulate = accumulate;
-  for (int64_t j = 0; j < n; j += kPanel) {
-    t.width = (int)(n - j < kPanel ? n - j : kPanel);
-    const int vectors = (t.width + W - 1) / W;
-    t.b = b + j;
-    row_blocks(m, [&](int64_t i, int rows) {
-      t.a = TA ? a + i : a + i * lda;
-      t.c = c + i * ldc + j;
-      cores.at[rows - 1][vectors - 1][TA](t);
-    });
+  const Panels panels(n);
+  for (int64_t j = 0; j < panels.count; j++) {
+    t.width = panels.width(j);
+    t.b = b + panels.column(j);
+    t.c = c + panels.column(j);
+    cores.at[m - 1][(t.width + W - 1) / W - 1][TA](t);
   }
 }
 
-/** Probabilities of a row of `count` scores in place, zero up to `padded`; gives the largest score and
- * `sum exp(s - max)`. A NaN among the scores makes the sum and so the whole row NaN. */
-LAB_INLINE void softmax_row(float* s, int64_t count, int64_t padded, float* max, float* sum) {
+/** `exp(s - max)` in place for a block of rows, row r of its first `count + r` scores, zero up to `padded`; and each
+ * row's largest score and sum. A NaN among the scores makes the sum and so the whole row NaN. One pass over all rows
+ * after the other: what a row waits for, the others fill. */
+LAB_INLINE void exp_rows(float* scores, int64_t ld, int rows, int64_t count, int64_t padded, float* max, float* sum) {
   const vf low = splat(-__builtin_inff());
-  const int rest = (int)(count % W);
-  const int64_t whole = count - rest;
-  vf top = low;
-  for (int64_t c = 0; c < whole; c += W) top = load(s + c) > top ? load(s + c) : top;
-  if (rest) {
-    const vf v = first_n(load(s + whole), rest, low);
-    top = v > top ? v : top;
-  }
-  *max = max_lanes(top);
-  const vf shift = splat(*max);
-  vf total{};
-  for (int64_t c = 0; c < whole; c += W) {
-    const vf e = exp_v(load(s + c) - shift);
-    store(s + c, e);
-    total += e;
-  }
-  if (rest) {
-    const vf e = first_n(exp_v(load(s + whole) - shift), rest, vf{});
-    store(s + whole, e);
-    total += e;
-  }
-  *sum = sum_lanes(total);
-  const vf inverse = splat(1.0f / *sum);
-  const int64_t used = whole_vectors(count);
-  for (int64_t c = 0; c < used; c += W) store(s + c, load(s + c) * inverse);
-  for (int64_t c = used; c < padded; c += W) store(s + c, vf{});
+  const auto each = [&](auto visit) {
+    for (int r = 0; r < rows; r++) visit(r, scores + r * ld, (count + r) / W * W, (int)((count + r) % W));
+  };
+  each([&](int r, float* s, int64_t whole, int rest) {
+    vf top = low;
+    for (int64_t c = 0; c < whole; c += W) top = load(s + c) > top ? load(s + c) : top;
+    if (rest) {
+      const vf v = first_n(load(s + whole), rest, low);
+      top = v > top ? v : top;
+    }
+    max[r] = max_lanes(top);
+  });
+  each([&](int r, float* s, int64_t whole, int rest) {
+    const vf shift = splat(max[r]);
+    vf total{};
+    for (int64_t c = 0; c < whole; c += W) {
+      const vf e = exp_v(load(s + c) - shift);
+      store(s + c, e);
+      total += e;
+    }
+    if (rest) {
+      const vf e = first_n(exp_v(load(s + whole) - shift), rest, vf{});
+      store(s + whole, e);
+      total += e;
+    }
+    for (int64_t c = whole + (rest ? W : 0); c < padded; c += W) store(s + c, vf{});
+    sum[r] = sum_lanes(total);
+  });
 }
 
 /** `max + log sum` of `rows` rows. */
@@ -105,7 +127,7 @@ void attention(const Attention& t) {
   const float scale = 1.0f / sqrtf((float)e);
   parts(t.batch * t.n_head, [&](int64_t part) {
     const int64_t at = part / t.n_head * n * d + part % t.n_head * e;
-    float* memory = (float*)lab::scratch(2, sizeof(float) * (size_t)(e * n_pad + 2 * n * e_pad + kRows * n_pad));
+    float* memory = (float*)lab::scratch(2, sizeof(float) * (size_t)(e * n_pad + 2 * n * e_pad + kBlock * n_pad));
     if (!memory) return;
     float* keys = memory;
     float* values = keys + e * n_pad;
@@ -114,42 +136,53 @@ void attention(const Attention& t) {
     gather_columns(t.k + at, d, n, e, keys, n_pad);
     gather_rows(t.v + at, d, n, e, values, e_pad);
     gather_rows(t.q + at, d, n, e, queries, e_pad, scale);
-    row_blocks(n, [&](int64_t i, int rows) {
+    blocks(0, n, [&](int64_t i, int rows) {
       const int64_t seen = i + rows, padded = whole_vectors(seen);
-      small_product<false>(rows, seen, e, queries + i * e_pad, e_pad, keys, n_pad, p, n_pad, false);
-      float max[kRows], sum[kRows];
-      for (int r = 0; r < rows; r++) softmax_row(p + r * n_pad, i + r + 1, padded, max + r, sum + r);
+      small_product<false>(rows, padded, e, queries + i * e_pad, e_pad, keys, n_pad, p, n_pad, false);
+      float max[kBlock + W], sum[kBlock + W];
+      exp_rows(p, n_pad, rows, i + 1, padded, max, sum);
       log_sums(max, sum, rows, t.lse + part * n + i);
-      small_product<false>(rows, e, seen, p, n_pad, values, e_pad, t.out + at + i * d, d, false);
+      float* y = queries + i * e_pad;
+      small_product<false>(rows, e_pad, seen, p, n_pad, values, e_pad, y, e_pad, false);
+      for (int r = 0; r < rows; r++) copy_row(y + r * e_pad, e, t.out + at + (i + r) * d, 1.0f / sum[r]);
     });
   });
 }
 
-/** `p <- exp(s - lse)` and `ds <- p (dp - sum p dp)` for the first `count` keys, zero up to `padded`. */
-LAB_INLINE void score_grad_row(float* p, float* dp, int64_t count, int64_t padded, float lse) {
-  const vf shift = splat(lse);
-  const int rest = (int)(count % W);
-  const int64_t whole = count - rest;
-  vf sum{};
-  for (int64_t c = 0; c < whole; c += W) {
-    const vf e = exp_v(load(p + c) - shift);
-    store(p + c, e);
-    sum += e * load(dp + c);
-  }
-  if (rest) {
-    const vf e = first_n(exp_v(load(p + whole) - shift), rest, vf{});
-    const vf d = first_n(load(dp + whole), rest, vf{});
-    store(p + whole, e);
-    store(dp + whole, d);
-    sum += e * d;
-  }
-  const vf mean = splat(sum_lanes(sum));
-  const int64_t used = whole_vectors(count);
-  for (int64_t c = 0; c < used; c += W) store(dp + c, load(p + c) * (load(dp + c) - mean));
-  for (int64_t c = used; c < padded; c += W) {
-    store(p + c, vf{});
-    store(dp + c, vf{});
-  }
+/** `p <- exp(s - lse)` and `ds <- p (dp - sum p dp)` for a block of rows, row r's first `count + r` keys, zero up to
+ * `padded`. */
+LAB_INLINE void score_grad_rows(float* scores, float* gradients, int64_t ld, int rows, int64_t count, int64_t padded,
+                                const float* lse) {
+  float mean[kBlock];
+  const auto each = [&](auto visit) {
+    for (int r = 0; r < rows; r++)
+      visit(r, scores + r * ld, gradients + r * ld, (count + r) / W * W, (int)((count + r) % W));
+  };
+  each([&](int r, float* p, float* dp, int64_t whole, int rest) {
+    const vf shift = splat(lse[r]);
+    vf sum{};
+    for (int64_t c = 0; c < whole; c += W) {
+      const vf e = exp_v(load(p + c) - shift);
+      store(p + c, e);
+      sum += e * load(dp + c);
+    }
+    if (rest) {
+      const vf e = first_n(exp_v(load(p + whole) - shift), rest, vf{});
+      const vf d = first_n(load(dp + whole), rest, vf{});
+      store(p + whole, e);
+      store(dp + whole, d);
+      sum += e * d;
+    }
+    mean[r] = sum_lanes(sum);
+  });
+  each([&](int r, float* p, float* dp, int64_t whole, int rest) {
+    const int64_t used = whole + (rest ? W : 0);
+    for (int64_t c = 0; c < used; c += W) store(dp + c, load(p + c) * (load(dp + c) - splat(mean[r])));
+    for (int64_t c = used; c < padded; c += W) {
+      store(p + c, vf{});
+      store(dp + c, vf{});
+    }
+  });
 }
 
 void attention_grad(const Attention& t) {
@@ -179,32 +212,28 @@ void attention_grad(const Attention& t) {
     for (int64_t i0 = 0; i0 < n; i0 += block) {
       const int64_t i1 = i0 + block < n ? i0 + block : n;
       const int64_t padded = whole_vectors(i1);
-      row_blocks(i1 - i0, [&](int64_t i, int rows) {
-        const int64_t row = i0 + i, seen = row + rows;
+      blocks(i0, i1, [&](int64_t row, int rows) {
+        const int64_t i = row - i0, seen = row + rows;
         float* pb = p + i * n_pad;
         float* db = ds + i * n_pad;
-        small_product<false>(rows, seen, e, queries + row * e_pad, e_pad, keys_t, n_pad, pb, n_pad, false);
-        small_product<false>(rows, seen, e, dy + row * e_pad, e_pad, values_t, n_pad, db, n_pad, false);
-        for (int r = 0; r < rows; r++)
-          score_grad_row(pb + r * n_pad, db + r * n_pad, row + r + 1, padded, t.lse[part * n + row + r]);
+        small_product<false>(rows, whole_vectors(seen), e, queries + row * e_pad, e_pad, keys_t, n_pad, pb, n_pad, false);
+        small_product<false>(rows, whole_vectors(seen), e, dy + row * e_pad, e_pad, values_t, n_pad, db, n_pad, false);
+        score_grad_rows(pb, db, n_pad, rows, row + 1, padded, t.lse + part * n + row);
         small_product<false>(rows, e, seen, db, n_pad, keys, e_pad, t.dq + at + row * d, d, false);
       });
       // Keys of this block are first seen in it; earlier ones add to what earlier blocks gave them.
-      row_blocks(i1, [&](int64_t j, int rows) {
+      blocks(0, i1, [&](int64_t j, int rows) {
         const int64_t from = j > i0 ? j : i0;
         const bool is_new = j >= i0;
         const float* pj = p + (from - i0) * n_pad + j;
         const float* dj = ds + (from - i0) * n_pad + j;
-        if (!is_new && j + rows > i0) {
-          for (int64_t x = (i0 - j) * e_pad; x < rows * e_pad; x++) dk[j * e_pad + x] = dv[j * e_pad + x] = 0;
-        }
-        small_product<true>(rows, e, i1 - from, dj, n_pad, queries + from * e_pad, e_pad, dk + j * e_pad, e_pad, !is_new);
-        small_product<true>(rows, e, i1 - from, pj, n_pad, dy + from * e_pad, e_pad, dv + j * e_pad, e_pad, !is_new);
+        small_product<true>(rows, e_pad, i1 - from, dj, n_pad, queries + from * e_pad, e_pad, dk + j * e_pad, e_pad, !is_new);
+        small_product<true>(rows, e_pad, i1 - from, pj, n_pad, dy + from * e_pad, e_pad, dv + j * e_pad, e_pad, !is_new);
       });
     }
     for (int64_t r = 0; r < n; r++) {
-      __builtin_memcpy(t.dk + at + r * d, dk + r * e_pad, sizeof(float) * (size_t)e);
-      __builtin_memcpy(t.dv + at + r * d, dv + r * e_pad, sizeof(float) * (size_t)e);
+      copy_row(dk + r * e_pad, e, t.dk + at + r * d, 1.0f);
+      copy_row(dv + r * e_pad, e, t.dv + at + r * d, 1.0f);
     }
   });
 }

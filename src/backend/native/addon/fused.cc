@@ -8,7 +8,7 @@
 namespace lab {
 namespace {
 
-/** a, b, c, m, n, k, ta, tb, accumulate; then or 0: bias, residual, where GELU goes, what came before GELU. */
+/** a, b, c, m, n, k, ta, tb, accumulate; then or 0: bias, residual. */
 napi_value mat_mul(napi_env env, napi_callback_info info) {
   Call call(env, info, "matMul");
   Gemm g{};
@@ -24,12 +24,90 @@ napi_value mat_mul(napi_env env, napi_callback_info info) {
   g.c = call.floats(2, g.m * g.n);
   g.bias = call.floats_or_null(9, g.n);
   g.residual = call.floats_or_null(10, g.m * g.n);
-  g.gelu = call.floats_or_null(11, g.m * g.n);
-  g.before_gelu = call.floats_or_null(12, g.m * g.n);
   g.lda = g.ta ? g.m : g.k;
   g.ldb = g.tb ? g.k : g.n;
   g.ldc = g.n;
   if (call.ok()) kernels().gemm(g);
+  return call.done();
+}
+
+/** x, w_fc, b_fc or 0, w_proj, b_proj or 0, r, hidden, y, m, d, f. */
+napi_value mlp(napi_env env, napi_callback_info info) {
+  Call call(env, info, "mlp");
+  Mlp t{};
+  t.m = call.size(8);
+  t.d = call.size(9);
+  t.f = call.size(10);
+  call.require(t.m > 0 && t.d > 0 && t.f > 0, "a matrix has no elements");
+  t.x = call.floats(0, t.m * t.d);
+  t.w_fc = call.floats(1, t.d * t.f);
+  t.b_fc = call.floats_or_null(2, t.f);
+  t.w_proj = call.floats(3, t.f * t.d);
+  t.b_proj = call.floats_or_null(4, t.d);
+  t.residual = call.floats(5, t.m * t.d);
+  t.hidden = call.floats(6, t.m * t.f);
+  t.y = call.floats(7, t.m * t.d);
+  if (call.ok()) kernels().mlp(t);
+  return call.done();
+}
+
+/** dy, x, hidden, w_fc, w_proj, dx, dw_fc, db_fc or 0, dw_proj, db_proj or 0, m, d, f. */
+napi_value mlp_grad(napi_env env, napi_callback_info info) {
+  Call call(env, info, "mlpGrad");
+  Mlp t{};
+  t.m = call.size(10);
+  t.d = call.size(11);
+  t.f = call.size(12);
+  call.require(t.m > 0 && t.d > 0 && t.f > 0, "a matrix has no elements");
+  t.dy = call.floats(0, t.m * t.d);
+  t.x = call.floats(1, t.m * t.d);
+  t.hidden = call.floats(2, t.m * t.f);
+  t.w_fc = call.floats(3, t.d * t.f);
+  t.w_proj = call.floats(4, t.f * t.d);
+  t.dx = call.floats(5, t.m * t.d);
+  t.dw_fc = call.floats(6, t.d * t.f);
+  t.db_fc = call.floats_or_null(7, t.f);
+  t.dw_proj = call.floats(8, t.f * t.d);
+  t.db_proj = call.floats_or_null(9, t.d);
+  if (call.ok()) kernels().mlp_grad(t);
+  return call.done();
+}
+
+/** x, three w, three b or 0, three y, m, k, n. */
+napi_value projections(napi_env env, napi_callback_info info) {
+  Call call(env, info, "projections");
+  Projections t{};
+  t.m = call.size(10);
+  t.k = call.size(11);
+  t.n = call.size(12);
+  call.require(t.m > 0 && t.k > 0 && t.n > 0, "a matrix has no elements");
+  t.x = call.floats(0, t.m * t.k);
+  for (size_t i = 0; i < 3; i++) {
+    t.w[i] = call.floats(1 + i, t.k * t.n);
+    t.b[i] = call.floats_or_null(4 + i, t.n);
+    t.y[i] = call.floats(7 + i, t.m * t.n);
+  }
+  if (call.ok()) kernels().projections(t);
+  return call.done();
+}
+
+/** Three dy, x, three w, dx, three dw, three db or 0, m, k, n. */
+napi_value projections_grad(napi_env env, napi_callback_info info) {
+  Call call(env, info, "projectionsGrad");
+  Projections t{};
+  t.m = call.size(14);
+  t.k = call.size(15);
+  t.n = call.size(16);
+  call.require(t.m > 0 && t.k > 0 && t.n > 0, "a matrix has no elements");
+  t.x = call.floats(3, t.m * t.k);
+  t.dx = call.floats(7, t.m * t.k);
+  for (size_t i = 0; i < 3; i++) {
+    t.dy[i] = call.floats(i, t.m * t.n);
+    t.w[i] = call.floats(4 + i, t.k * t.n);
+    t.dw[i] = call.floats(8 + i, t.k * t.n);
+    t.db[i] = call.floats_or_null(11 + i, t.n);
+  }
+  if (call.ok()) kernels().projections_grad(t);
   return call.done();
 }
 
@@ -300,6 +378,10 @@ napi_value adamw(napi_env env, napi_callback_info info) {
 
 void add_fused(napi_env env, napi_value exports) {
   add_function(env, exports, "matMul", mat_mul);
+  add_function(env, exports, "mlp", mlp);
+  add_function(env, exports, "mlpGrad", mlp_grad);
+  add_function(env, exports, "projections", projections);
+  add_function(env, exports, "projectionsGrad", projections_grad);
   add_function(env, exports, "batchMatMul", batch_mat_mul);
   add_function(env, exports, "columnSums", column_sums);
   add_function(env, exports, "layerNorm", layer_norm);

@@ -1,8 +1,8 @@
 /** @file Matrix products for rows about 1,000 and widths 16 to 1,024: packed panels and a register-blocked core.
- * The core computes kRows x (kVectors W) results in registers over one block of k. The columns of b are packed
- * in panels of that width, zero-padded; rows of a are read in place, or packed where their distance would
- * thrash the cache. Every result is one chain of fused multiply-adds over k within a block of that depth, and the
- * blocks are added in order: bit for bit the same however the work is cut.
+ * The core computes a tile of rows x vectors in registers over one block of k. The columns of b are packed in panels
+ * of three vectors, and of two where three do not divide them; rows of a are read in place, or packed where their
+ * distance would thrash the cache. Every result is one chain of fused multiply-adds over k within a block of that
+ * depth, and the blocks are added in order: bit for bit the same however the work is cut.
  */
 #pragma once
 #include "parts.h"
@@ -14,28 +14,27 @@ namespace {
 
 using namespace lab;
 
-/** Registers: kRows kVectors sums, kVectors of b, one of a. */
-#if LAB_WIDTH == 16
-constexpr int kRows = 12, kVectors = 2;
+/** Vectors of the widest panel, and the rows of its tile and of a narrower one: rows times vectors sums, the vectors
+ * of b and one of a fill the registers. Rows go in groups that both divide. */
+#if LAB_WIDTH == 16 || defined(__aarch64__)
+constexpr int kVectors = 3, kRowsWide = 8, kRows = 12, kGroup = 24;
 #elif LAB_WIDTH == 8
-constexpr int kRows = 6, kVectors = 2;
-#elif defined(__aarch64__)
-constexpr int kRows = 8, kVectors = 3;
+constexpr int kVectors = 2, kRowsWide = 6, kRows = 6, kGroup = 24;
 #else
-constexpr int kRows = 4, kVectors = 2;
+constexpr int kVectors = 2, kRowsWide = 4, kRows = 4, kGroup = 24;
 #endif
 constexpr int64_t kPanel = kVectors * W;
-/** Elements of a block of b that the second-level cache holds beside the rest. */
+/** Elements of b that the second-level cache holds beside the rest. */
 constexpr int64_t kInnerCache = 131072;
 /** Rows of a that go through all panels of b together. */
-constexpr int64_t kChunk = 16 * kRows;
+constexpr int64_t kChunk = 8 * kGroup;
 
-/** One call of the core: `a` at row stride `lda` (or, transposed, its column stride), `width` columns of c.
- * `next` is where the rows of the next call begin, to be fetched meanwhile; null where they are near already. */
+constexpr int tile_rows(int vectors) { return vectors == 3 ? kRowsWide : kRows; }
+
+/** One call of the core: `a` at row stride `lda` (or, transposed, its column stride), `width` columns of c. */
 struct Tile {
   int64_t depth;
   const float* a;
-  const float* next;
   int64_t lda;
   const float* b;
   int64_t ldb;
@@ -47,28 +46,53 @@ struct Tile {
   const float* residual;
 };
 
+/** What is rare at the end of a tile: a part of a vector, a bias. */
 template <int R, int V>
-LAB_INLINE void finish(vf (&sum)[R][V], const Tile& t) {
+__attribute__((noinline)) void finish_slowly(const float* sums, const Tile& t) {
   const int last = t.width - (V - 1) * W;
+  for (int r = 0; r < R; r++) {
+    for (int v = 0; v < V; v++) {
+      float* c = t.c + r * t.ldc + v * W;
+      const int n = v < V - 1 ? W : last;
+      vf x = load(sums + (r * V + v) * W);
+      if (t.accumulate) x = load_n(c, n) + x;
+      if (t.bias) x = x + load_n(t.bias + v * W, n);
+      if (t.residual) x = x + load_n(t.residual + r * t.ldc + v * W, n);
+      store_n(c, x, n);
+    }
+  }
+}
+
+template <int R, int V, class F>
+LAB_INLINE void store_tile(vf (&sum)[R][V], const Tile& t, F f) {
+  float* c = t.c;
+  const int64_t ldc = t.ldc;
   LAB_UNROLL
   for (int r = 0; r < R; r++) {
     LAB_UNROLL
-    for (int v = 0; v < V; v++) {
-      float* c = t.c + r * t.ldc + v * W;
-      vf x = sum[r][v];
-      if (v < V - 1 || last == W) {
-        if (t.accumulate) x = load(c) + x;
-        if (t.bias) x = x + load(t.bias + v * W);
-        if (t.residual) x = x + load(t.residual + r * t.ldc + v * W);
-        store(c, x);
-      } else {
-        if (t.accumulate) x = load_n(c, last) + x;
-        if (t.bias) x = x + load_n(t.bias + v * W, last);
-        if (t.residual) x = x + load_n(t.residual + r * t.ldc + v * W, last);
-        store_n(c, x, last);
-      }
-    }
+    for (int v = 0; v < V; v++) store(c + v * W, f(sum[r][v], r * ldc + v * W));
+    c += ldc;
   }
+}
+
+/** The choices are made once a tile, not once a vector: short products spend as long here as in their sums. */
+template <int R, int V>
+LAB_INLINE void finish(vf (&sum)[R][V], const Tile& t) {
+  if (t.bias || t.width < V * W) {
+    float sums[R * V * W];
+    LAB_UNROLL
+    for (int r = 0; r < R; r++)
+      for (int v = 0; v < V; v++) store(sums + (r * V + v) * W, sum[r][v]);
+    finish_slowly<R, V>(sums, t);
+    return;
+  }
+  const float* c = t.c;
+  const float* residual = t.residual;
+  if (residual && t.accumulate)
+    store_tile<R, V>(sum, t, [&](vf x, int64_t at) { return load(c + at) + x + load(residual + at); });
+  else if (residual) store_tile<R, V>(sum, t, [&](vf x, int64_t at) { return x + load(residual + at); });
+  else if (t.accumulate) store_tile<R, V>(sum, t, [&](vf x, int64_t at) { return load(c + at) + x; });
+  else store_tile<R, V>(sum, t, [](vf x, int64_t) { return x; });
 }
 
 template <int R, int V, bool TA>
@@ -100,18 +124,7 @@ void core(const Tile& t) {
     const float* a[G];
     LAB_UNROLL
     for (int g = 0; g < G; g++) a[g] = t.a + 3 * g * lda;
-    // A line of the next rows for each step: R rows of 16 floats in every R steps, which is at least all of them.
-    const float* next = t.next ? t.next : t.a;
-    const int64_t next_lda = t.next ? lda : 0;
-    int row = 0;
-    int64_t ahead = 0;
     for (int64_t p = 0; p < t.depth; p++) {
-      __builtin_prefetch(next + ahead);
-      ahead += next_lda;
-      if (++row == R) {
-        row = 0;
-        ahead += next_lda ? 16 - R * next_lda : 0;
-      }
       vf bv[V];
       LAB_UNROLL
       for (int v = 0; v < V; v++) bv[v] = load(b + v * W);
@@ -139,193 +152,257 @@ struct Cores {
     at[R - 1][V - 1][0] = core<R, V, false>;
     at[R - 1][V - 1][1] = core<R, V, true>;
     if constexpr (R > 1) fill<R - 1, V>();
-    else if constexpr (V > 1) fill<kRows, V - 1>();
+    else if constexpr (V > 1) fill<tile_rows(V - 1), V - 1>();
   }
-  constexpr Cores() : at() { fill<kRows, kVectors>(); }
+  constexpr Cores() : at() { fill<tile_rows(kVectors), kVectors>(); }
 };
 constexpr Cores cores{};
 
-/** Rows [0, rows) in even blocks of at most kRows: `visit(first, count)`. */
+/** Rows [0, rows), kGroup at most, in even blocks of at most `most`, which divides kGroup: `visit(first, count)`.
+ * Whole groups need no division, which takes as long as a tenth of a small tile. */
 template <class Visit>
-LAB_INLINE void row_blocks(int64_t rows, Visit visit) {
-  const int64_t blocks = (rows + kRows - 1) / kRows;
-  int64_t first = 0;
-  for (int64_t i = 0; i < blocks; i++) {
-    const int64_t count = rows / blocks + (i < rows % blocks ? 1 : 0);
-    visit(first, (int)count);
-    first += count;
+LAB_INLINE void row_blocks(int rows, int most, Visit visit) {
+  if (rows == kGroup) {
+    for (int first = 0; first < kGroup; first += most) visit(first, most);
+    return;
+  }
+  const int blocks = (rows + most - 1) / most, count = rows / blocks, more = rows % blocks;
+  for (int i = 0, first = 0; i < blocks; i++) {
+    visit(first, count + (i < more ? 1 : 0));
+    first += count + (i < more ? 1 : 0);
   }
 }
 
-/** Rows k0 .. k0 + depth of b in panels of kPanel columns, `depth kPanel` apart; the last padded with zeros. Goes
- * through b row by row, as the memory's prefetching likes it. */
-inline void pack_b(const Gemm& g, int64_t k0, int64_t depth, int64_t panels, float* to) {
-  const int64_t whole = g.n / kPanel;
-  const int rest = (int)(g.n - whole * kPanel);
+/** The columns of a matrix in panels: as many of kVectors as leave none or whole pairs, then pairs. */
+struct Panels {
+  int64_t n, wide, count;
+  explicit Panels(int64_t columns) : n(columns) {
+    const int64_t vectors = (n + W - 1) / W;
+    wide = vectors / kVectors;
+    if (kVectors == 3 && vectors % 3 == 1 && wide > 0) wide--;
+    count = wide + (vectors - wide * kVectors + 1) / 2;
+  }
+  int64_t column(int64_t j) const { return j < wide ? j * kPanel : wide * kPanel + (j - wide) * 2 * W; }
+  int64_t stride(int64_t j) const { return j < wide ? kPanel : 2 * W; }
+  int width(int64_t j) const { return (int)(n - column(j) < stride(j) ? n - column(j) : stride(j)); }
+  /** Columns of all panels, padding included. */
+  int64_t padded() const { return column(count); }
+};
+
+/** Rows k0 .. k0 + depth of b, panel after panel; what a panel lacks is zero. Goes through b row by row, as the
+ * memory's prefetching likes it. */
+inline void pack_b(const Gemm& g, const Panels& panels, int64_t k0, int64_t depth, float* to) {
   for (int64_t p = 0; p < depth; p++) {
     const float* from = g.b + (k0 + p) * g.ldb;
     float* row = to + p * kPanel;
-    for (int64_t j = 0; j < whole; j++, from += kPanel, row += depth * kPanel) {
+    for (int64_t j = 0; j < panels.wide; j++, from += kPanel, row += depth * kPanel) {
       LAB_UNROLL
       for (int v = 0; v < kVectors; v++) store(row + v * W, load(from + v * W));
     }
-    if (whole == panels) continue;
-    for (int c = 0; c < rest; c++) row[c] = from[c];
-    for (int c = rest; c < kPanel; c++) row[c] = 0;
+    row = to + panels.column(panels.wide) * depth + p * 2 * W;
+    for (int64_t j = panels.wide; j < panels.count; j++, from += 2 * W, row += depth * 2 * W) {
+      const int width = panels.width(j);
+      if (width == 2 * W) {
+        store(row, load(from));
+        store(row + W, load(from + W));
+        continue;
+      }
+      for (int c = 0; c < width; c++) row[c] = from[c];
+      for (int c = width; c < 2 * W; c++) row[c] = 0;
+    }
   }
 }
 
 /** The same for one panel of the transpose of b, `width` columns from column j: in strips of 16 along k, so that a
  * strip of the panel stays in the cache while b's rows pass. */
-inline void pack_b_transposed(const Gemm& g, int64_t k0, int64_t depth, int64_t j, int width, float* to) {
+inline void pack_b_transposed(const Gemm& g, int64_t k0, int64_t depth, int64_t j, int width, int64_t stride,
+                              float* to) {
   for (int64_t p0 = 0; p0 < depth; p0 += 16) {
     const int64_t p1 = p0 + 16 < depth ? p0 + 16 : depth;
-    for (int c = 0; c < width; c++) {
+    int c = 0;
+#if defined(__AVX512F__)
+    if (p1 - p0 == 16) {
+      for (; c + 16 <= width; c += 16) transpose_16(g.b + (j + c) * g.ldb + k0 + p0, g.ldb, to + p0 * stride + c, stride);
+    }
+#endif
+    for (; c < width; c++) {
       const float* from = g.b + (j + c) * g.ldb + k0;
-      for (int64_t p = p0; p < p1; p++) to[p * kPanel + c] = from[p];
+      for (int64_t p = p0; p < p1; p++) to[p * stride + c] = from[p];
     }
     for (int64_t p = p0; p < p1; p++)
-      for (int c = width; c < kPanel; c++) to[p * kPanel + c] = 0;
+      for (int64_t x = width; x < stride; x++) to[p * stride + x] = 0;
   }
 }
 
-/** Elements of a packed block of rows of a: a whole vector may be stored at its end. */
-LAB_INLINE int64_t block_size(int64_t depth) { return kRows * depth + W; }
+/** Elements of a packed group of rows of a: a whole vector may be stored at its end. */
+LAB_INLINE int64_t group_size(int64_t depth) { return kGroup * depth + W; }
 
-/** Rows i0 .. i1 of a' in blocks of at most kRows: [depth, kRows] where a is transposed, else [rows, depth]. */
+/** Columns i0 .. i1 of a, to be read transposed, in groups: [depth, kGroup]. */
 inline void pack_a(const Gemm& g, int64_t k0, int64_t depth, int64_t i0, int64_t i1, float* to) {
-  const int64_t size = block_size(depth);
-  if (g.ta) {
-    for (int64_t p = 0; p < depth; p++) {
-      const float* from = g.a + (k0 + p) * g.lda + i0;
-      float* row = to + p * kRows;
-      row_blocks(i1 - i0, [&](int64_t i, int rows) {
-        for (int r = 0; r < rows; r += W) store(row + r, load(from + i + r));
-        row += size;
-      });
+  const int64_t size = group_size(depth);
+  for (int64_t p = 0; p < depth; p++) {
+    const float* from = g.a + (k0 + p) * g.lda;
+    float* row = to + p * kGroup;
+    for (int64_t i = i0; i < i1; i += kGroup, row += size) {
+      const int64_t rows = i1 - i < kGroup ? i1 - i : kGroup;
+      for (int64_t r = 0; r < rows; r += W) store(row + r, load(from + i + r));
     }
-    return;
   }
-  row_blocks(i1 - i0, [&](int64_t i, int rows) {
-    for (int r = 0; r < rows; r++)
-      __builtin_memcpy(to + r * depth, g.a + (i0 + i + r) * g.lda + k0, sizeof(float) * (size_t)depth);
-    to += size;
-  });
 }
 
 struct GemmPlan {
   const Gemm* g;
-  const float* packed_b;
-  int64_t panels, depth;
-  bool pack_a;
-  /** All panels for a block of rows, then the next: where b's block is small, results come out row by row. */
-  bool rows_first;
+  Panels panels;
+  const float* packed_b = nullptr;
+  int64_t depth = 0;
+  /** For a transposed a. */
+  bool pack_a = false;
+  /** For a transposed a: all panels for a group of rows, then the next, where a block of b fits the cache. */
+  bool rows_first = false;
+  explicit GemmPlan(const Gemm& product) : g(&product), panels(product.n) {}
 };
 
-/** GELU of finished rows while they are in the cache, or its gradient in place. */
+/** What GELU asks of finished rows, while they are in the cache (variant.h). */
 inline void finish_gelu(const Gemm& g, int64_t i0, int64_t i1, int64_t first, int64_t last) {
   if (!g.gelu && !g.before_gelu) return;
   for (int64_t i = i0; i < i1; i++) {
-    for (int64_t j = first; j < last; j += W) {
-      const int n = (int)(last - j < W ? last - j : W);
-      const int64_t at = i * g.ldc + j;
-      const vf c = load_n(g.c + at, n);
-      if (g.gelu) store_n(g.gelu + at, gelu_v(c), n);
-      else store_n(g.c + at, c * gelu_slope_v(load_n(g.before_gelu + at, n)), n);
-    }
+    float* c = g.c + i * g.ldc;
+    float* y = g.gelu ? g.gelu + i * g.ldc : nullptr;
+    const float* h = g.before_gelu ? g.before_gelu + i * g.ldc : nullptr;
+    const auto part = [&](int64_t j, int n) {
+      if (!h) return store_n(y + j, gelu_v(load_n(c + j, n)), n);
+      vf value, slope;
+      gelu_both_v(load_n(h + j, n), &value, &slope);
+      store_n(c + j, load_n(c + j, n) * slope, n);
+      if (y) store_n(y + j, value, n);
+    };
+    int64_t j = first;
+    for (; j + W <= last; j += W) part(j, W);
+    if (j < last) part(j, (int)(last - j));
   }
 }
 
 /** Rows [i0, i1) and panels [j0, j1) of the product. */
 inline void gemm_part(const GemmPlan& plan, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
   const Gemm& g = *plan.g;
+  const Panels& panels = plan.panels;
   float* packed_a = nullptr;
   if (plan.pack_a) {
-    packed_a = (float*)lab::scratch(1, sizeof(float) * (size_t)(((i1 - i0 + kRows - 1) / kRows) * block_size(plan.depth)));
+    const int64_t groups = (i1 - i0 + kGroup - 1) / kGroup;
+    packed_a = (float*)lab::scratch(1, sizeof(float) * (size_t)(groups * group_size(plan.depth)));
     if (!packed_a) return;
   }
-  for (int64_t k0 = 0; k0 < g.k; k0 += plan.depth) {
-    const int64_t depth = g.k - k0 < plan.depth ? g.k - k0 : plan.depth;
-    const bool is_last = k0 + depth == g.k;
-    const int64_t block = block_size(depth);
-    if (packed_a) pack_a(g, k0, depth, i0, i1, packed_a);
-    Tile t;
+  Tile t;
+  t.ldc = g.ldc;
+  int64_t depth = 0, k0 = 0;
+  bool is_last = false;
+  const auto start_block = [&](int64_t from) {
+    k0 = from;
+    depth = g.k - k0 < plan.depth ? g.k - k0 : plan.depth;
+    is_last = k0 + depth == g.k;
     t.depth = depth;
-    t.ldb = plan.packed_b ? kPanel : g.ldb;
-    t.ldc = g.ldc;
-    t.lda = packed_a ? (g.ta ? kRows : depth) : g.lda;
     t.accumulate = g.accumulate || k0 > 0;
-    const auto tile = [&](int64_t j, int64_t index, int64_t i, int rows, bool is_first) {
-      const int64_t column = j * kPanel, row = i0 + i;
-      t.width = (int)(g.n - column < kPanel ? g.n - column : kPanel);
-      t.b = plan.packed_b ? plan.packed_b + (k0 * plan.panels + j * depth) * kPanel : g.b + k0 * g.ldb + column;
-      t.a = packed_a ? packed_a + block * index : g.ta ? g.a + k0 * g.lda + row : g.a + row * g.lda + k0;
-      t.c = g.c + row * g.ldc + column;
-      t.next = is_first && !g.ta && !packed_a && i + rows < i1 - i0 ? t.a + rows * g.lda : nullptr;
-      t.bias = is_last && g.bias ? g.bias + column : nullptr;
-      t.residual = is_last && g.residual ? g.residual + row * g.ldc + column : nullptr;
-      cores.at[rows - 1][(t.width + W - 1) / W - 1][g.ta ? 1 : 0](t);
-    };
-    if (plan.rows_first) {
-      int64_t index = 0;
-      row_blocks(i1 - i0, [&](int64_t i, int rows) {
-        for (int64_t j = j0; j < j1; j++) tile(j, index, i, rows, j == j0);
-        index++;
-      });
-      continue;
+    t.lda = packed_a ? kGroup : g.lda;
+  };
+  // The tiles of one panel in rows i .. i + rows, a group at most.
+  const auto tiles = [&](int64_t j, int64_t i, int rows) {
+    const int64_t column = panels.column(j);
+    t.width = panels.width(j);
+    const int vectors = (t.width + W - 1) / W;
+    t.ldb = plan.packed_b ? panels.stride(j) : g.ldb;
+    t.b = plan.packed_b ? plan.packed_b + k0 * panels.padded() + column * depth : g.b + k0 * g.ldb + column;
+    t.bias = is_last && g.bias ? g.bias + column : nullptr;
+    const float* a = packed_a ? packed_a + (i - i0) / kGroup * group_size(depth)
+                     : g.ta ? g.a + k0 * g.lda + i
+                            : g.a + i * g.lda + k0;
+    row_blocks(rows, tile_rows(vectors), [&](int r, int count) {
+      t.a = a + (g.ta ? r : r * t.lda);
+      t.c = g.c + (i + r) * g.ldc + column;
+      t.residual = is_last && g.residual ? g.residual + (i + r) * g.ldc + column : nullptr;
+      cores.at[count - 1][vectors - 1][g.ta ? 1 : 0](t);
+    });
+  };
+  const auto rows_at = [&](int64_t i) { return (int)(i1 - i < kGroup ? i1 - i : kGroup); };
+  const auto end_of = [&](int64_t j) { return panels.column(j) < g.n ? panels.column(j) : g.n; };
+  if (g.ta) {
+    for (int64_t from = 0; from < g.k; from += plan.depth) {
+      start_block(from);
+      if (packed_a) pack_a(g, k0, depth, i0, i1, packed_a);
+      if (plan.rows_first) {
+        for (int64_t i = i0; i < i1; i += kGroup)
+          for (int64_t j = j0; j < j1; j++) tiles(j, i, rows_at(i));
+      } else {
+        for (int64_t j = j0; j < j1; j++)
+          for (int64_t i = i0; i < i1; i += kGroup) tiles(j, i, rows_at(i));
+      }
     }
-    for (int64_t j = j0; j < j1; j++) {
-      int64_t index = 0;
-      row_blocks(i1 - i0, [&](int64_t i, int rows) { tile(j, index++, i, rows, j == j0); });
+    finish_gelu(g, i0, i1, panels.column(j0), end_of(j1));
+    return;
+  }
+  // As many panels together as fit the cache; within them results come out row by row.
+  for (int64_t first = j0, last; first < j1; first = last) {
+    for (last = first + 1; last < j1 && (panels.column(last + 1) - panels.column(first)) * g.k <= kInnerCache;) last++;
+    for (int64_t i = i0; i < i1; i += kGroup) {
+      for (int64_t from = 0; from < g.k; from += plan.depth) {
+        start_block(from);
+        for (int64_t j = first; j < last; j++) tiles(j, i, rows_at(i));
+      }
+      finish_gelu(g, i, i + rows_at(i), panels.column(first), end_of(last));
     }
   }
 }
 
-void gemm(const Gemm& g) {
-  GemmPlan plan;
-  plan.g = &g;
-  plan.panels = (g.n + kPanel - 1) / kPanel;
-  plan.packed_b = nullptr;
+/** Chooses how to compute and packs b where that helps, into scratch memory `slot`; false when memory is out. */
+bool prepare(GemmPlan& plan, int slot) {
+  const Gemm& g = *plan.g;
+  const Panels& panels = plan.panels;
   const bool is_whole = !g.tb && g.n % W == 0;
   bool in_place;
   if (g.ta) {
     // Sums over rows: depth and packing as measured at the shapes of models of d_model 32 to 256.
-    plan.depth = g.n >= 1024 ? 1024 : g.n >= 512 ? 512 : g.n <= 128 ? 256 : 128;
-    plan.pack_a = g.m >= 128 && g.n >= 128;
-    in_place = is_whole && (g.n <= 64 || (g.n <= 256 && g.m <= 512));
+    plan.depth = g.depth ? g.depth : g.n <= 64 ? 512 : g.n <= 128 ? 256 : 128;
+    plan.pack_a = g.m * g.n >= 16384;
+    in_place = is_whole && g.n < 1024;
   } else {
-    plan.depth = 256;
-    // Rows a multiple of 4 KiB apart share one set of the cache.
-    plan.pack_a = g.lda % 1024 == 0 && g.n >= 2 * kPanel;
+    plan.depth = g.k <= 1024 ? g.k : 512;
     // A product of one panel, or of few rows, reads b in place.
-    in_place = is_whole && (g.ldb <= kPanel || g.m <= 2 * kRows);
+    in_place = is_whole && (panels.count == 1 || g.m <= 2 * kRows);
   }
   if (!in_place) {
-    float* packed = (float*)lab::scratch(0, sizeof(float) * (size_t)(plan.panels * kPanel * g.k));
-    if (!packed) return;
+    float* packed = (float*)lab::scratch(slot, sizeof(float) * (size_t)(panels.padded() * g.k));
+    if (!packed) return false;
     plan.packed_b = packed;
     const int64_t blocks = (g.k + plan.depth - 1) / plan.depth;
-    parts(g.tb ? blocks * plan.panels : blocks, [&](int64_t part) {
-      const int64_t k0 = (g.tb ? part / plan.panels : part) * plan.depth;
+    parts(g.tb ? blocks * panels.count : blocks, [&](int64_t part) {
+      const int64_t k0 = (g.tb ? part / panels.count : part) * plan.depth;
       const int64_t depth = g.k - k0 < plan.depth ? g.k - k0 : plan.depth;
-      float* block = packed + k0 * plan.panels * kPanel;
-      if (!g.tb) return pack_b(g, k0, depth, plan.panels, block);
-      const int64_t j = part % plan.panels;
-      const int width = (int)(g.n - j * kPanel < kPanel ? g.n - j * kPanel : kPanel);
-      pack_b_transposed(g, k0, depth, j * kPanel, width, block + j * depth * kPanel);
+      float* block = packed + k0 * panels.padded();
+      if (!g.tb) return pack_b(g, panels, k0, depth, block);
+      const int64_t j = part % panels.count, column = panels.column(j);
+      pack_b_transposed(g, k0, depth, column, panels.width(j), panels.stride(j), block + column * depth);
     });
   }
   plan.rows_first = (g.k < plan.depth ? g.k : plan.depth) * g.n <= kInnerCache;
+  return true;
+}
+
+/** Computes a prepared product. */
+void execute(const GemmPlan& plan) {
+  const Gemm& g = *plan.g;
+  const Panels& panels = plan.panels;
   const int64_t row_parts = (g.m + kChunk - 1) / kChunk;
   const int64_t spare = lab::num_threads() / row_parts;
-  const int64_t column_parts = spare < 1 ? 1 : spare > plan.panels ? plan.panels : spare;
+  const int64_t column_parts = spare < 1 ? 1 : spare > panels.count ? panels.count : spare;
   parts(row_parts * column_parts, [&](int64_t part) {
-    const int64_t r = part / column_parts, c = part % column_parts;
-    const int64_t i0 = g.m * r / row_parts, i1 = g.m * (r + 1) / row_parts;
-    const int64_t j0 = plan.panels * c / column_parts, j1 = plan.panels * (c + 1) / column_parts;
-    gemm_part(plan, i0, i1, j0, j1);
-    finish_gelu(g, i0, i1, j0 * kPanel, j1 * kPanel < g.n ? j1 * kPanel : g.n);
+    const int64_t i0 = part / column_parts * kChunk, c = part % column_parts;
+    const int64_t i1 = i0 + kChunk < g.m ? i0 + kChunk : g.m;
+    gemm_part(plan, i0, i1, panels.count * c / column_parts, panels.count * (c + 1) / column_parts);
   });
+}
+
+void gemm(const Gemm& g) {
+  GemmPlan plan(g);
+  if (prepare(plan, 0)) execute(plan);
 }
 
 }  // namespace

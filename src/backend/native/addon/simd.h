@@ -137,6 +137,42 @@ LAB_INLINE vf exp_v(vf x) {
 #endif
 }
 
+#if defined(__AVX512F__)
+/** 16 rows of 16 floats, `ld` apart, turned into columns, `to_ld` apart. */
+LAB_INLINE void transpose_16(const float* x, int64_t ld, float* to, int64_t to_ld) {
+  __m512 a[16], b[16];
+  LAB_UNROLL
+  for (int i = 0; i < 16; i++) a[i] = _mm512_loadu_ps(x + i * ld);
+  LAB_UNROLL
+  for (int i = 0; i < 16; i += 2) {
+    b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
+    b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
+  }
+  LAB_UNROLL
+  for (int i = 0; i < 16; i += 4) {
+    a[i] = _mm512_shuffle_ps(b[i], b[i + 2], 0x44);
+    a[i + 1] = _mm512_shuffle_ps(b[i], b[i + 2], 0xee);
+    a[i + 2] = _mm512_shuffle_ps(b[i + 1], b[i + 3], 0x44);
+    a[i + 3] = _mm512_shuffle_ps(b[i + 1], b[i + 3], 0xee);
+  }
+  LAB_UNROLL
+  for (int i = 0; i < 16; i += 8) {
+    LAB_UNROLL
+    for (int j = 0; j < 4; j++) {
+      b[i + j] = _mm512_shuffle_f32x4(a[i + j], a[i + j + 4], 0x88);
+      b[i + j + 4] = _mm512_shuffle_f32x4(a[i + j], a[i + j + 4], 0xdd);
+    }
+  }
+  LAB_UNROLL
+  for (int j = 0; j < 8; j++) {
+    a[j] = _mm512_shuffle_f32x4(b[j], b[j + 8], 0x88);
+    a[j + 8] = _mm512_shuffle_f32x4(b[j], b[j + 8], 0xdd);
+  }
+  LAB_UNROLL
+  for (int j = 0; j < 16; j++) _mm512_storeu_ps(to + j * to_ld, a[j]);
+}
+#endif
+
 /** `1 / x` for finite x of ordinary size, to about 1 unit in the last place. */
 LAB_INLINE vf reciprocal_v(vf x) {
 #if defined(__AVX512F__)
@@ -210,12 +246,19 @@ LAB_INLINE vf gelu_gate(vf x, vf square) {
 /** GELU in its tanh form, as `x sigmoid(2u)` (model/ops/gelu.ts). */
 LAB_INLINE vf gelu_v(vf x) { return x * gelu_gate(x, x * x); }
 
-/** Its derivative. */
-LAB_INLINE vf gelu_slope_v(vf x) {
+/** GELU and its derivative. */
+LAB_INLINE void gelu_both_v(vf x, vf* value, vf* slope) {
   const vf square = x * x;
   const vf s = gelu_gate(x, square);
-  const vf slope = x * (square * splat(3 * kGeluCubic * kGeluScale) + splat(kGeluScale));
-  return s * (slope * (splat(1.0f) - s) + splat(1.0f));
+  const vf inner = x * (square * splat(3 * kGeluCubic * kGeluScale) + splat(kGeluScale));
+  *value = x * s;
+  *slope = s * (inner * (splat(1.0f) - s) + splat(1.0f));
+}
+
+LAB_INLINE vf gelu_slope_v(vf x) {
+  vf value, slope;
+  gelu_both_v(x, &value, &slope);
+  return slope;
 }
 
 }  // namespace

@@ -19,9 +19,34 @@ struct Gemm {
   int64_t ldc;
   const float* bias;
   const float* residual;
-  /** Also gives the GELU of c there; or, with `before_gelu`, multiplies c by GELU's slope at it. Null for neither. */
+  /** Rows ldc apart, or null. With `before_gelu` h, c is multiplied by GELU's slope at h and `gelu` gets GELU of h;
+   * else `gelu` gets GELU of c. */
   float* gelu;
   const float* before_gelu;
+  /** For a transposed: the block of k, which decides the order of the sums; 0 lets the kernel choose. */
+  int64_t depth;
+};
+
+/** `y = gelu(x w_fc + b_fc) w_proj + b_proj + r`: x, r, y [m, d]; w_fc [d, f], w_proj [f, d]; what is before GELU is
+ * kept in hidden [m, f]. The backward pass has dy and gives the gradients. Biases and theirs may be null. */
+struct Mlp {
+  int64_t m, d, f;
+  const float *x, *w_fc, *b_fc, *w_proj, *b_proj, *residual;
+  float *hidden, *y;
+  const float* dy;
+  float *dx, *dw_fc, *db_fc, *dw_proj, *db_proj;
+};
+
+/** Three linear maps of one x [m, k]: y = x w + b, each w [k, n]. The backward pass has dy and gives dw, db and the
+ * sum of the three dx. Biases and theirs may be null. */
+struct Projections {
+  int64_t m, k, n;
+  const float* x;
+  const float *w[3], *b[3];
+  float* y[3];
+  const float* dy[3];
+  float* dx;
+  float *dw[3], *db[3];
 };
 
 /** Rows [batch n_ctx, n_head d_head]; lse [batch n_head n_ctx]. The backward pass also reads dy and lse. */
@@ -73,6 +98,10 @@ enum Reduction { kSum, kMean, kMaximum, kMinimum };
 struct Variant {
   const char* name;
   void (*gemm)(const Gemm&);
+  void (*mlp)(const Mlp&);
+  void (*mlp_grad)(const Mlp&);
+  void (*projections)(const Projections&);
+  void (*projections_grad)(const Projections&);
   void (*attention)(const Attention&);
   void (*attention_grad)(const Attention&);
   void (*layer_norm)(const LayerNorm&);
