@@ -9,9 +9,10 @@
  * | Linear | x_MK, w_KN (or w_NK), b_N? | transpose_w | y_MN |
  * | LinearGrad | dy_MN, x_MK, w | transpose_w, has_bias | dx_MK, dw, db_N? |
  * | LinearAdd | x_MK, w, b_N?, r_MN | transpose_w | y_MN + r |
- * | LinearGradAdd | dy_MN, x_MK, w, r_MK | transpose_w, has_bias | dx_MK + r, dw, db_N? |
- * | LinearGelu | x_MK, w, b_N? | transpose_w | y_MN, gelu(y)_MN |
- * | GeluLinearGrad | dy_MN, x_MK = gelu(h), w, h_MK | transpose_w, has_bias | dh_MK, dw, db_N? |
+ * | Projections | x_MK, w0_KN, w1, w2, b0_N?, b1?, b2? | | y0_MN, y1, y2 |
+ * | ProjectionsGrad | dy0_MN, dy1, dy2, x_MK, w0, w1, w2 | has_bias | dx_MK, dw0, dw1, dw2, then db0_N?, db1?, db2? |
+ * | Mlp | x_MD, w_fc_DF, b_fc_F?, w_proj_FD, b_proj_D?, r_MD | | y_MD, hidden_MF, saved (the kernel's own)? |
+ * | MlpGrad | dy_MD, x_MD, hidden_MF, saved?, w_fc, w_proj | has_bias | dx_MD, dw_fc, dw_proj, then db_fc?, db_proj? |
  * | LayerNorm | x_MD, g_D, b_D | eps | y_MD, mean_M, rstd_M |
  * | LayerNormGrad | dy_MD, x_MD, g_D, mean_M, rstd_M | | dx_MD, dg_D, db_D |
  * | LayerNormGradAdd | dy_MD, x_MD, g_D, mean_M, rstd_M, r_MD | | dx_MD + r, dg_D, db_D |
@@ -32,9 +33,10 @@ export const KERNEL = {
   linear: 'LabLinear',
   linearGrad: 'LabLinearGrad',
   linearAdd: 'LabLinearAdd',
-  linearGradAdd: 'LabLinearGradAdd',
-  linearGelu: 'LabLinearGelu',
-  geluLinearGrad: 'LabGeluLinearGrad',
+  projections: 'LabProjections',
+  projectionsGrad: 'LabProjectionsGrad',
+  mlp: 'LabMlp',
+  mlpGrad: 'LabMlpGrad',
   layerNorm: 'LabLayerNorm',
   layerNormGrad: 'LabLayerNormGrad',
   layerNormGradAdd: 'LabLayerNormGradAdd',

@@ -5,9 +5,18 @@
 import type { ModelSpec } from '../config/config.ts';
 import type { tf } from '../tf.ts';
 import { type AttentionTape, causalAttention, causalAttentionGrad } from './ops/causal-attention.ts';
-import { geluLinearGrad, layerNormGradAdd, linearAdd, linearGelu, linearGradAdd } from './ops/joined.ts';
+import {
+  layerNormGradAdd,
+  linearAdd,
+  type MlpSaved,
+  mlp,
+  mlpGrad,
+  projections,
+  projectionsGrad,
+  type Triple,
+} from './ops/joined.ts';
 import { type LayerNormSaved, layerNorm, layerNormGrad } from './ops/layer-norm.ts';
-import { type LinearGradients, linear, linearGrad } from './ops/linear.ts';
+import { linearGrad } from './ops/linear.ts';
 
 /** Named tensors: parameters (variables) or their gradients. */
 export type Tensors = Record<string, tf.Tensor>;
@@ -21,10 +30,7 @@ export interface BlockTape {
   x2: tf.Tensor;
   ln_2: LayerNormSaved;
   mlpIn: tf.Tensor;
-  /** [M, d_ff], before GELU. */
-  hidden: tf.Tensor;
-  /** [M, d_ff], after GELU. */
-  active: tf.Tensor;
+  mlp: MlpSaved;
 }
 
 const need = (tensors: Tensors, name: string): tf.Tensor => {
@@ -36,28 +42,25 @@ const need = (tensors: Tensors, name: string): tf.Tensor => {
 /** Weight and bias of layer `name`. */
 const layer = (params: Tensors, name: string) => [need(params, `${name}.w`), params[`${name}.b`] ?? null] as const;
 
-/** The layer named `name` of block `i`, applied to rows `x`. */
-function apply(params: Tensors, name: string, x: tf.Tensor): tf.Tensor {
-  return linear(x, ...layer(params, name));
+/** Names of the attention's three input layers. */
+const qkv = (at: string): Triple<string> => [`${at}.attn.c_q`, `${at}.attn.c_k`, `${at}.attn.c_v`];
+
+/** Weights and biases of three layers. */
+function layers(params: Tensors, [q, k, v]: Triple<string>): [Triple<tf.Tensor>, Triple<tf.Tensor | null>] {
+  const bias = (name: string) => params[`${name}.b`] ?? null;
+  return [[q, k, v].map((name) => need(params, `${name}.w`)) as Triple<tf.Tensor>, [bias(q), bias(k), bias(v)]];
 }
 
-/** Stores the gradients of layer `name`'s weights in `gradients` and returns that of its input. */
-function store(gradients: Tensors, name: string, { dx, dw, db }: LinearGradients): tf.Tensor {
+/** Weights and biases of the MLP of block `at`. */
+function mlpLayers(params: Tensors, at: string) {
+  const [[w_fc, b_fc], [w_proj, b_proj]] = [layer(params, `${at}.mlp.c_fc`), layer(params, `${at}.mlp.c_proj`)];
+  return { w_fc, b_fc, w_proj, b_proj };
+}
+
+/** Stores the gradients of layer `name`'s weight and bias in `gradients`. */
+function store(gradients: Tensors, name: string, dw: tf.Tensor, db: tf.Tensor | null): void {
   gradients[`${name}.w`] = dw;
   if (db) gradients[`${name}.b`] = db;
-  return dx;
-}
-
-/** Gradient through layer `name`, plus `r`, what reaches its input by another way. */
-function applyGrad(
-  params: Tensors,
-  gradients: Tensors,
-  name: string,
-  { dy, x, r }: { dy: tf.Tensor; x: tf.Tensor; r?: tf.Tensor },
-): tf.Tensor {
-  const [w, b] = layer(params, name);
-  const has_bias = b !== null;
-  return store(gradients, name, r ? linearGradAdd(dy, x, w, { r, has_bias }) : linearGrad(dy, x, w, { has_bias }));
 }
 
 /** LayerNorm `name` of rows `x`. */
@@ -84,14 +87,11 @@ export function normaliseGrad(
 export function blockForward(params: Tensors, model: ModelSpec, i: number, x: tf.Tensor) {
   const at = `h.${i}`;
   const ln_1 = normalise(params, `${at}.ln_1`, x);
-  const q = apply(params, `${at}.attn.c_q`, ln_1.y);
-  const k = apply(params, `${at}.attn.c_k`, ln_1.y);
-  const v = apply(params, `${at}.attn.c_v`, ln_1.y);
+  const [q, k, v] = projections(ln_1.y, ...layers(params, qkv(at)));
   const { y, saved } = causalAttention(q, k, v, model);
   const x2 = linearAdd(y, ...layer(params, `${at}.attn.c_proj`), x);
   const ln_2 = normalise(params, `${at}.ln_2`, x2);
-  const { hidden, active } = linearGelu(ln_2.y, ...layer(params, `${at}.mlp.c_fc`));
-  const out = linearAdd(active, ...layer(params, `${at}.mlp.c_proj`), x2);
+  const { y: out, ...kept } = mlp(ln_2.y, mlpLayers(params, at), x2);
   const tape: BlockTape = {
     x,
     ln_1: ln_1.saved,
@@ -100,8 +100,7 @@ export function blockForward(params: Tensors, model: ModelSpec, i: number, x: tf
     x2,
     ln_2: ln_2.saved,
     mlpIn: ln_2.y,
-    hidden,
-    active,
+    mlp: kept,
   };
   return { out, tape };
 }
@@ -116,18 +115,21 @@ export function blockBackward(
   tape: BlockTape,
 ): tf.Tensor {
   const at = `h.${i}`;
-  const { attnIn, mlpIn, active, hidden, attn } = tape;
-  const [w, b] = layer(params, `${at}.mlp.c_proj`);
-  const through = geluLinearGrad(dout, active, w, { h: hidden, has_bias: b !== null });
-  const dhidden = store(gradients, `${at}.mlp.c_proj`, through);
-  const dmlpIn = applyGrad(params, gradients, `${at}.mlp.c_fc`, { dy: dhidden, x: mlpIn });
+  const { attnIn, mlpIn, attn } = tape;
+  const inner = mlpGrad(dout, mlpIn, mlpLayers(params, at), tape.mlp);
+  store(gradients, `${at}.mlp.c_fc`, inner.dw_fc, inner.db_fc);
+  store(gradients, `${at}.mlp.c_proj`, inner.dw_proj, inner.db_proj);
   const ln_2 = { x: tape.x2, saved: tape.ln_2, r: dout };
-  const dx2 = normaliseGrad(params, gradients, `${at}.ln_2`, dmlpIn, ln_2);
-  const dy = applyGrad(params, gradients, `${at}.attn.c_proj`, { dy: dx2, x: attn.y });
-  const { dq, dk, dv } = causalAttentionGrad(dy, attn, model);
-  const fromQ = applyGrad(params, gradients, `${at}.attn.c_q`, { dy: dq, x: attnIn });
-  const fromQK = applyGrad(params, gradients, `${at}.attn.c_k`, { dy: dk, x: attnIn, r: fromQ });
-  const dattnIn = applyGrad(params, gradients, `${at}.attn.c_v`, { dy: dv, x: attnIn, r: fromQK });
+  const dx2 = normaliseGrad(params, gradients, `${at}.ln_2`, inner.dx, ln_2);
+  const [w, b] = layer(params, `${at}.attn.c_proj`);
+  const proj = linearGrad(dx2, attn.y, w, { has_bias: b !== null });
+  store(gradients, `${at}.attn.c_proj`, proj.dw, proj.db);
+  const { dq, dk, dv } = causalAttentionGrad(proj.dx, attn, model);
+  const names = qkv(at);
+  const input = projectionsGrad([dq, dk, dv], attnIn, layers(params, names)[0], { has_bias: b !== null });
+  names.forEach((name, j) => {
+    store(gradients, name, input.dw[j]!, input.db?.[j] ?? null);
+  });
   const ln_1 = { x: tape.x, saved: tape.ln_1, r: dx2 };
-  return normaliseGrad(params, gradients, `${at}.ln_1`, dattnIn, ln_1);
+  return normaliseGrad(params, gradients, `${at}.ln_1`, input.dx, ln_1);
 }

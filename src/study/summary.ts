@@ -4,7 +4,7 @@ import type { LawFit } from '../fit/fit.ts';
 import { formatCount, formatFixed, formatInterval, formatNumber } from '../lib/format.ts';
 import type { LawRow } from '../report/report.ts';
 import type { GroupAnalysis } from './analyse.ts';
-import { exponentRows, theoryExponents } from './exponent-rows.ts';
+import { exponentRows, isUndecided, theoryExponents } from './exponent-rows.ts';
 
 /** The fitted constants of every counting of a group. */
 export function lawRows({ fits, size_curve }: GroupAnalysis): LawRow[] {
@@ -67,7 +67,8 @@ function exponentLines(group: GroupAnalysis): string[] {
   const pairs = rows.filter(({ exponent }) => exponent === 'a');
   const cell = (row: (typeof rows)[number]) => {
     if (row.value === null) return 'refused';
-    return row.interval ? formatInterval(row.value, row.interval, 3) : formatFixed(row.value, 3);
+    const mark = isUndecided(row) ? ' ?' : '';
+    return (row.interval ? formatInterval(row.value, row.interval, 3) : formatFixed(row.value, 3)) + mark;
   };
   const table = [['  counting', 'approach', 'a (N_opt ~ C^a)', 'b (D_opt ~ C^b)']];
   for (const a of pairs) {
@@ -76,13 +77,15 @@ function exponentLines(group: GroupAnalysis): string[] {
   }
   const theory = theoryExponents(group);
   if (theory) table.push(['  theory', '1/(2+s)', formatFixed(theory.a, 3), formatFixed(theory.b, 3)]);
+  const has_undecided = rows.some(isUndecided);
   const widths = table[0]!.map((_, i) => Math.max(...table.map((row) => row[i]!.length)));
-  return table.map((row) =>
+  const lines = table.map((row) =>
     row
       .map((text, i) => text.padEnd(widths[i]!))
       .join('  ')
       .trimEnd(),
   );
+  return has_undecided ? [...lines, '  ? undecided: the interval cannot tell the published exponents apart'] : lines;
 }
 
 function lawLines(fit: Pick<LawFit, 'formula' | 'num_points' | 'params' | 'intervals'>, what: string, rms: number) {

@@ -22,6 +22,10 @@ export interface Addon {
   memory: () => [number, number, number];
 
   matMul: Kernel;
+  mlp: Kernel;
+  mlpGrad: Kernel;
+  projections: Kernel;
+  projectionsGrad: Kernel;
   batchMatMul: Kernel;
   columnSums: Kernel;
   layerNorm: Kernel;

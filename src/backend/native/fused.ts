@@ -43,7 +43,7 @@ function linearShape(kernel: string, x: TensorInfo, w: TensorInfo, attrs: Attrs)
   return { m, k, n: isTransposed ? rows : columns, isTransposed };
 }
 
-/** `y = x w + b + r`, and for `LinearGelu` also GELU of y. */
+/** `y = x w + b + r`. */
 const linear =
   (kernel: string): Run =>
   (backend, { x, w, b, r }, attrs) => {
@@ -51,33 +51,78 @@ const linear =
     if (b) same(kernel, [n], { b });
     if (r) same(kernel, [m, n], { r });
     const y = floats(backend, [m, n]);
-    const active = kernel === KERNEL.linearGelu ? floats(backend, [m, n]) : undefined;
     const at = [backend.handle(x!), backend.handle(w!), backend.handle(y)] as const;
-    const extra = [b, r, active].map((t) => (t ? backend.handle(t) : 0));
-    backend.addon.matMul(...at, m, n, k, 0, isTransposed, 0, ...extra, 0);
-    return active ? [y, active] : y;
+    backend.addon.matMul(...at, m, n, k, 0, isTransposed, 0, b ? backend.handle(b) : 0, r ? backend.handle(r) : 0);
+    return y;
   };
 
-/** dx (+ r, or times GELU's slope at h), dw and db of a linear map. */
-const linearGrad =
-  (kernel: string): Run =>
-  (backend, { dy, x, w, r, h }, attrs) => {
-    const { m, k, n, isTransposed } = linearShape(kernel, x!, w!, attrs);
-    same(kernel, [m, n], { dy: dy! });
-    if (r) same(kernel, [m, k], { r });
-    if (h) same(kernel, [m, k], { h });
-    const [dx, dw] = [floats(backend, [m, k]), floats(backend, w!.shape)];
-    const { addon } = backend;
-    const [at, from, weights] = [backend.handle(dy!), backend.handle(x!), backend.handle(w!)];
-    const extra = [r ? backend.handle(r) : 0, 0, h ? backend.handle(h) : 0];
-    addon.matMul(at, weights, backend.handle(dx), m, k, n, 0, isTransposed ? 0 : 1, 0, 0, ...extra);
-    if (isTransposed) addon.matMul(at, from, backend.handle(dw), n, k, m, 1, 0, 0, 0, 0, 0, 0);
-    else addon.matMul(from, at, backend.handle(dw), k, n, m, 1, 0, 0, 0, 0, 0, 0);
-    if (!attrs['has_bias']) return [dx, dw];
-    const db = floats(backend, [n]);
-    addon.columnSums(at, backend.handle(db), m, n);
-    return [dx, dw, db];
-  };
+/** dx, dw and db of a linear map. */
+const linearGrad: Run = (backend, { dy, x, w }, attrs) => {
+  const { m, k, n, isTransposed } = linearShape(KERNEL.linearGrad, x!, w!, attrs);
+  same(KERNEL.linearGrad, [m, n], { dy: dy! });
+  const [dx, dw] = [floats(backend, [m, k]), floats(backend, w!.shape)];
+  const { addon } = backend;
+  const [at, from, weights] = [backend.handle(dy!), backend.handle(x!), backend.handle(w!)];
+  addon.matMul(at, weights, backend.handle(dx), m, k, n, 0, isTransposed ? 0 : 1, 0, 0, 0);
+  if (isTransposed) addon.matMul(at, from, backend.handle(dw), n, k, m, 1, 0, 0, 0, 0);
+  else addon.matMul(from, at, backend.handle(dw), k, n, m, 1, 0, 0, 0, 0);
+  if (!attrs['has_bias']) return [dx, dw];
+  const db = floats(backend, [n]);
+  addon.columnSums(at, backend.handle(db), m, n);
+  return [dx, dw, db];
+};
+
+const TRIPLE = [0, 1, 2];
+const named = (name: string, tensors: TensorInfo[]): Infos =>
+  Object.fromEntries(tensors.map((t, i) => [`${name}${i}`, t]));
+
+const projections: Run = (backend, inputs) => {
+  const { m, k, n } = linearShape(KERNEL.projections, inputs['x']!, inputs['w0']!, {});
+  const [weights, biases] = [TRIPLE.map((i) => inputs[`w${i}`]!), TRIPLE.map((i) => inputs[`b${i}`])];
+  same(KERNEL.projections, [k, n], named('w', weights));
+  for (const b of biases) if (b) same(KERNEL.projections, [n], { b });
+  const outputs = TRIPLE.map(() => floats(backend, [m, n]));
+  const handles = [inputs['x'], ...weights, ...biases, ...outputs].map((t) => (t ? backend.handle(t) : 0));
+  backend.addon.projections(...handles, m, k, n);
+  return outputs;
+};
+
+const projectionsGrad: Run = (backend, inputs, { has_bias }) => {
+  const { m, k, n } = linearShape(KERNEL.projectionsGrad, inputs['x']!, inputs['w0']!, {});
+  const [dys, weights] = [TRIPLE.map((i) => inputs[`dy${i}`]!), TRIPLE.map((i) => inputs[`w${i}`]!)];
+  same(KERNEL.projectionsGrad, [m, n], named('dy', dys));
+  same(KERNEL.projectionsGrad, [k, n], named('w', weights));
+  const outputs = [floats(backend, [m, k]), ...TRIPLE.map(() => floats(backend, [k, n]))];
+  if (has_bias) outputs.push(...TRIPLE.map(() => floats(backend, [n])));
+  const handles = [...dys, inputs['x']!, ...weights, ...outputs].map((t) => backend.handle(t));
+  backend.addon.projectionsGrad(...handles, ...(has_bias ? [] : [0, 0, 0]), m, k, n);
+  return outputs;
+};
+
+const mlp: Run = (backend, { x, w_fc, b_fc, w_proj, b_proj, r }) => {
+  const { m, k: d, n: f } = linearShape(KERNEL.mlp, x!, w_fc!, {});
+  same(KERNEL.mlp, [f, d], { w_proj: w_proj! });
+  same(KERNEL.mlp, [m, d], { r: r! });
+  if (b_fc) same(KERNEL.mlp, [f], { b_fc });
+  if (b_proj) same(KERNEL.mlp, [d], { b_proj });
+  const [y, hidden] = [floats(backend, [m, d]), floats(backend, [m, f])];
+  const handles = [x, w_fc, b_fc, w_proj, b_proj, r, hidden, y].map((t) => (t ? backend.handle(t) : 0));
+  backend.addon.mlp(...handles, m, d, f);
+  return [y, hidden];
+};
+
+/** Makes GELU of `hidden` anew, in the cache, in place of reading it from memory. */
+const mlpGrad: Run = (backend, { dy, x, hidden, w_fc, w_proj }, { has_bias }) => {
+  const { m, k: d, n: f } = linearShape(KERNEL.mlpGrad, x!, w_fc!, {});
+  same(KERNEL.mlpGrad, [f, d], { w_proj: w_proj! });
+  same(KERNEL.mlpGrad, [m, d], { dy: dy! });
+  same(KERNEL.mlpGrad, [m, f], { hidden: hidden! });
+  const [dx, dw_fc, dw_proj] = [floats(backend, [m, d]), floats(backend, [d, f]), floats(backend, [f, d])];
+  const [db_fc, db_proj] = has_bias ? [floats(backend, [f]), floats(backend, [d])] : [];
+  const handles = [dy, x, hidden, w_fc, w_proj, dx, dw_fc, db_fc, dw_proj, db_proj];
+  backend.addon.mlpGrad(...handles.map((t) => (t ? backend.handle(t) : 0)), m, d, f);
+  return [dx, dw_fc, dw_proj, ...(has_bias ? [db_fc!, db_proj!] : [])];
+};
 
 const layerNorm: Run = (backend, { x, g, b }, { eps }) => {
   const [m, d] = matrix(KERNEL.layerNorm, 'x', x);
@@ -216,10 +261,11 @@ const adamw: Run = (backend, inputs, attrs) => {
 export const fusedKernels: Record<string, Run> = {
   [KERNEL.linear]: linear(KERNEL.linear),
   [KERNEL.linearAdd]: linear(KERNEL.linearAdd),
-  [KERNEL.linearGelu]: linear(KERNEL.linearGelu),
-  [KERNEL.linearGrad]: linearGrad(KERNEL.linearGrad),
-  [KERNEL.linearGradAdd]: linearGrad(KERNEL.linearGradAdd),
-  [KERNEL.geluLinearGrad]: linearGrad(KERNEL.geluLinearGrad),
+  [KERNEL.linearGrad]: linearGrad,
+  [KERNEL.projections]: projections,
+  [KERNEL.projectionsGrad]: projectionsGrad,
+  [KERNEL.mlp]: mlp,
+  [KERNEL.mlpGrad]: mlpGrad,
   [KERNEL.layerNorm]: layerNorm,
   [KERNEL.layerNormGrad]: layerNormGrad(KERNEL.layerNormGrad),
   [KERNEL.layerNormGradAdd]: layerNormGrad(KERNEL.layerNormGradAdd),
