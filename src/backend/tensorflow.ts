@@ -35,8 +35,7 @@ export async function startTensorflow(): Promise<string> {
   const old = util as unknown as Record<string, unknown>;
   old['isNullOrUndefined'] ??= (x: unknown) => x === null || x === undefined;
   old['isArray'] ??= Array.isArray;
-  // Not a literal: npm drops the optional package where its install step fails, and building must not need it.
-  await import(/* @vite-ignore */ PACKAGE as string);
+  await import('@tensorflow/tfjs-node-gpu');
   if (!(await tf.setBackend('tensorflow'))) throw new Error('tfjs could not start its tensorflow backend');
   return 'tensorflow';
 }

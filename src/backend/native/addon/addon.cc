@@ -156,6 +156,7 @@ napi_value start(napi_env env, napi_value exports) {
   add_function(env, exports, "useThreads", use_threads);
   add_function(env, exports, "fmaPeak", fma_peak);
   add_fused(env, exports);
+  add_optimizer(env, exports);
   add_standard(env, exports);
   return exports;
 }

@@ -51,6 +51,7 @@ const Variant& kernels();
 
 /** Adds the functions of this file's part to `exports`. */
 void add_fused(napi_env env, napi_value exports);
+void add_optimizer(napi_env env, napi_value exports);
 void add_standard(napi_env env, napi_value exports);
 
 /** Makes `function` a property of `exports`. */
