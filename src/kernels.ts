@@ -24,6 +24,7 @@
  * | EmbeddingGrad | dx_MD, tokens_M | vocab_size, n_ctx | dwte_VD, dwpe_TD |
  * | CrossEntropy | logits_MV, targets_M | | loss (scalar, mean nats), saved (the kernel's own) |
  * | CrossEntropyGrad | logits_MV, targets_M, saved | | dlogits_MV |
+ * | HeadLoss | x_MD, w_DV (or w_VD), targets_M | transpose_w | loss (scalar, mean nats), dx_MD, dw |
  * | GlobalNorm | g0, g1, ... | | norm (scalar) |
  * | AdamW (fused only) | p0.., g0.., m0.., v0.., norm | see model/ops/adamw.ts | none: p, m, v change in place |
  */
@@ -48,6 +49,7 @@ export const KERNEL = {
   embeddingGrad: 'LabEmbeddingGrad',
   crossEntropy: 'LabCrossEntropy',
   crossEntropyGrad: 'LabCrossEntropyGrad',
+  headLoss: 'LabHeadLoss',
   globalNorm: 'LabGlobalNorm',
   adamw: 'LabAdamW',
 } as const;
@@ -57,6 +59,23 @@ export type KernelName = (typeof KERNEL)[keyof typeof KERNEL];
 /** Tensors by name, in the order of the table above. */
 export type KernelInputs = Record<string, tf.Tensor>;
 export type KernelAttrs = Record<string, number | boolean>;
+
+/** Names of one parameter's tensors and of its decay in AdamW's inputs and attributes. */
+interface AdamWKeys {
+  p: string;
+  g: string;
+  m: string;
+  v: string;
+  decay: string;
+}
+
+const adamw_keys: AdamWKeys[] = [];
+
+/** The names for parameter `i`, made once: a step asks for hundreds. */
+export function adamwKeys(i: number): AdamWKeys {
+  adamw_keys[i] ??= { p: `p${i}`, g: `g${i}`, m: `m${i}`, v: `v${i}`, decay: `decay${i}` };
+  return adamw_keys[i];
+}
 
 /** One kernel as a function of tensors; temporaries are freed around it. */
 export interface LabKernel {

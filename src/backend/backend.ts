@@ -5,7 +5,7 @@
 import os from 'node:os';
 import { LabError } from '../lib/errors.ts';
 import { tf } from '../tf.ts';
-import { findNative, nativeInstructionSets, startNative } from './native/native.ts';
+import { configureNative, findNative, nativeInstructionSets, startNative } from './native/native.ts';
 import { findTensorflow, startTensorflow } from './tensorflow.ts';
 import { startWasm } from './wasm/wasm.ts';
 
@@ -102,14 +102,32 @@ export async function resolveBackend(choice: string): Promise<string> {
   return choice;
 }
 
+/** What a backend may be asked for beside its name. */
+export interface StartOptions {
+  /** Threads a kernel uses, 1 .. 256; default 1. Only `native` takes more than one; results are the same bits. */
+  threads?: number | undefined;
+}
+
+/** Throws `usage` where the backend `name` does not take that many threads. */
+function requireThreads(name: string, threads: number): void {
+  if (threads > 256) throw new LabError('usage', `invalid --threads: ${threads}; at most 256`);
+  if (threads === 1 || name === 'native') return;
+  throw new LabError(
+    'usage',
+    `--threads ${threads} is for the native backend; ${name} takes none: leave --threads out, or use --backend native`,
+  );
+}
+
 /** Starts the backend that `choice` stands for and makes it tfjs's current one.
- * Throws `no_backend` with the reason where it cannot start. */
-export async function startBackend(choice: string): Promise<BackendInfo> {
+ * Throws `no_backend` with the reason where it cannot start, `usage` where it does not take the threads. */
+export async function startBackend(choice: string, { threads = 1 }: StartOptions = {}): Promise<BackendInfo> {
   const name = await resolveBackend(choice);
+  requireThreads(name, threads);
   tf.enableProdMode();
   try {
     const tfjs_name = await BACKENDS.find((b) => b.name === name)!.start();
     await tf.ready();
+    if (name === 'native') await configureNative({ threads });
     const has_simd = name !== 'wasm' || (await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT'));
     const on_cpu = name === 'native' ? (await nativeInstructionSets())[0]! : os.arch();
     const instruction_set = name === 'wasm' ? (has_simd ? 'wasm-simd' : 'wasm') : on_cpu;

@@ -36,8 +36,9 @@ export async function doctorCommand(options: OutputOptions): Promise<number> {
 }
 
 /** `bench`: whole training steps of four shapes, forward, backward, clip and AdamW. */
-export async function benchCommand(options: OutputOptions & { backend: string }): Promise<number> {
-  const backend = await startBackend(options.backend);
+export async function benchCommand(options: OutputOptions & { backend: string; threads?: number }): Promise<number> {
+  const { threads } = options;
+  const backend = await startBackend(options.backend, { threads });
   note(options, `timing training steps on ${backend.name} (${backend.device})`);
   const shapes = benchBackend(backend, (shape) => {
     note(options, `  n_layer ${shape.n_layer} d_model ${shape.d_model}: ${formatFixed(shape.gflops)} GFLOP/s`);

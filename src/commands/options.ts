@@ -20,6 +20,7 @@ export interface StudyOptions extends OutputOptions {
 export interface TrainOptions extends StudyOptions {
   backend?: string;
   workers?: number;
+  threads?: number;
   progress?: 'table' | 'lines' | 'ndjson';
   printConfig?: boolean;
   dryRun?: boolean;
@@ -66,6 +67,11 @@ export function withStudy(command: Command): Command {
     .option('--out <dir>', 'folder of the study (default: runs/<name>)');
 }
 
+/** `--threads`: verbs that compute. */
+export function withThreads(command: Command): Command {
+  return command.option('--threads <count>', 'threads of a process, native backend only (default: 1)', positiveWhole);
+}
+
 /** Limits on the cost of a plan. */
 export function withLimits(command: Command): Command {
   return command
@@ -75,9 +81,13 @@ export function withLimits(command: Command): Command {
 
 /** Verbs that train. */
 export function withTraining(command: Command): Command {
-  return withLimits(withStudy(command))
+  return withThreads(withLimits(withStudy(command)))
     .option('--backend <name>', "where to compute (default: the study's, which is auto by default)")
-    .option('--workers <count>', 'worker processes (default: one a core)', positiveWhole)
+    .option(
+      '--workers <count>',
+      'worker processes (default: one a core, or one for each --threads cores)',
+      positiveWhole,
+    )
     .addOption(
       new Option(
         '--progress <kind>',

@@ -11,6 +11,7 @@ import {
   withLimits,
   withOutput,
   withStudy,
+  withThreads,
   withTraining,
 } from './options.ts';
 
@@ -152,7 +153,7 @@ function addMachine(program: Command, exit: Exit): void {
   withOutput(program.command('doctor'))
     .description('backends found and missing, and why; the machine and the versions')
     .action(async (options: OutputOptions) => exit((await import('./machine.ts')).doctorCommand(options)));
-  withOutput(program.command('bench'))
+  withThreads(withOutput(program.command('bench')))
     .description('time whole training steps of four shapes')
     .option('--backend <name>', 'where to compute', 'auto')
     .action(async (options) => exit((await import('./machine.ts')).benchCommand(options)));

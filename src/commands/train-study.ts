@@ -40,6 +40,7 @@ export async function sweepStudy(study: PlannedStudy, files: string[], options: 
     cache_dir,
     backend: options.backend ?? config.backend,
     workers: options.workers ?? config.workers,
+    threads: options.threads,
     progress: progressKind(options),
     is_color: isColor(options),
     ...(options.checkpointSeconds === undefined ? {} : { checkpoint_seconds: options.checkpointSeconds }),

@@ -8,9 +8,10 @@ import type { ModelSpec } from '../config/config.ts';
 import { normal, rngStream } from '../lib/rng.ts';
 import { tf } from '../tf.ts';
 import { type BlockTape, blockBackward, blockForward, normalise, normaliseGrad, type Tensors } from './block.ts';
-import { crossEntropy, crossEntropyGrad } from './ops/cross-entropy.ts';
+import { crossEntropy } from './ops/cross-entropy.ts';
 import { embedding, embeddingGrad } from './ops/embedding.ts';
-import { linear, linearGrad } from './ops/linear.ts';
+import { headLoss } from './ops/head-loss.ts';
+import { linear } from './ops/linear.ts';
 import { paramShapes } from './size.ts';
 
 export { registerOps } from './ops/ops.ts';
@@ -99,12 +100,9 @@ export function lossAndGradients(
     const targets = tf.tensor1d(batch.targets, 'int32');
     const { y, blocks, ln_f } = hiddenStates(params, model, tokens);
     const head = headWeight(params, model);
-    const z = linear(y, head, null, tie_embeddings);
-    const { loss, saved } = crossEntropy(z, targets);
+    const { loss, dx: dy, dw: dhead } = headLoss(y, head, targets, { transpose_w: tie_embeddings });
 
     const gradients: Tensors = {};
-    const dz = crossEntropyGrad(z, targets, saved);
-    const { dx: dy, dw: dhead } = linearGrad(dz, y, head, { transpose_w: tie_embeddings });
     let dx = normaliseGrad(params, gradients, 'ln_f', dy, ln_f);
     for (let i = model.n_layer - 1; i >= 0; i--) dx = blockBackward(params, gradients, model, i, dx, blocks[i]!);
     const { dwte, dwpe } = embeddingGrad(dx, tokens, { vocab_size, n_ctx });

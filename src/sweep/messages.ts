@@ -27,7 +27,7 @@ export interface RunProgress {
 }
 
 export type ToWorker =
-  | { type: 'start'; backend: string; cache_dir: string; checkpoint_seconds: number }
+  | { type: 'start'; backend: string; threads: number; cache_dir: string; checkpoint_seconds: number }
   | { type: 'run'; run: PlannedRun; run_dir: string }
   | { type: 'stop'; reason: StopReason };
 

@@ -26,6 +26,8 @@ export interface SupervisorOptions {
   num_workers: number;
   /** As the user chose; the first worker's answer to `auto` binds the others. */
   backend: string;
+  /** Threads of each worker. */
+  threads: number;
   cache_dir: string;
   checkpoint_seconds: number;
   /** A worker that is silent for longer is killed. */
@@ -137,8 +139,8 @@ export class Supervisor {
       start_error: null,
     };
     this.#slots[index] = slot;
-    const { cache_dir, checkpoint_seconds } = this.#options;
-    slot.link.send({ type: 'start', backend: this.#backend, cache_dir, checkpoint_seconds });
+    const { threads, cache_dir, checkpoint_seconds } = this.#options;
+    slot.link.send({ type: 'start', backend: this.#backend, threads, cache_dir, checkpoint_seconds });
   }
 
   /** An error in a handler is not a run's: a full disk stops the sweep, a bug of ours ends it; `run` throws both. */

@@ -23,7 +23,9 @@ export interface SweepOptions {
   out_dir: string;
   /** As the user chose it; `auto` is settled by the first worker. */
   backend: string;
-  /** Worker processes, at most one a run; default one a core. */
+  /** Threads of each worker, for the native backend; default 1. */
+  threads?: number | undefined;
+  /** Worker processes, at most one a run; default one a core, or one for each `threads` cores. */
   workers?: number | undefined;
   /** Where corpora are kept between runs. */
   cache_dir: string;
@@ -72,7 +74,9 @@ async function runLocked(options: SweepOptions, start_ms: number): Promise<Sweep
   const runs = findRuns(plan, out_dir);
   const num_kept = writePlan(plan, out_dir);
   const todo = longestFirst(runs.filter(needsWork));
-  const num_workers = Math.min(options.workers ?? availableParallelism(), todo.length);
+  const threads = options.threads ?? 1;
+  const num_cores = Math.max(1, Math.floor(availableParallelism() / threads));
+  const num_workers = Math.min(options.workers ?? num_cores, todo.length);
 
   const progress = startProgress(options.progress, { stream, is_color });
   const supervisor = new Supervisor({
@@ -80,6 +84,7 @@ async function runLocked(options: SweepOptions, start_ms: number): Promise<Sweep
     jobs: todo.map((found) => ({ run: found.run, run_dir: found.run_dir, from_step: stepsDone(found) })),
     num_workers,
     backend: options.backend,
+    threads,
     cache_dir: options.cache_dir,
     checkpoint_seconds: options.checkpoint_seconds ?? 60,
     hang_seconds: options.hang_seconds ?? 900,

@@ -49,7 +49,7 @@ async function startUp(message: Start): Promise<void> {
   start = message;
   try {
     const { startBackend } = await import('../backend/backend.ts');
-    backend = await startBackend(message.backend);
+    backend = await startBackend(message.backend, { threads: message.threads });
     send({ type: 'ready', backend });
   } catch (error) {
     send({ type: 'start_failed', error: report(error) });

@@ -24,6 +24,7 @@ export interface Addon {
   matMul: Kernel;
   mlp: Kernel;
   mlpGrad: Kernel;
+  headLoss: Kernel;
   projections: Kernel;
   projectionsGrad: Kernel;
   batchMatMul: Kernel;

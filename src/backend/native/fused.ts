@@ -2,7 +2,7 @@
  * three). Inputs, attributes and outputs: `kernels.ts`. Shapes are checked here, elements in the addon.
  */
 import type { TensorInfo } from '@tensorflow/tfjs';
-import { KERNEL } from '../../kernels.ts';
+import { adamwKeys, KERNEL } from '../../kernels.ts';
 import { type Attrs, type Infos, type Run, requireThat, sizeOf } from './kernel.ts';
 import type { NativeBackend } from './memory.ts';
 
@@ -11,20 +11,24 @@ const floats = (backend: NativeBackend, shape: number[]) => backend.output(shape
 /** Rows and columns of a matrix of at least one element; throws naming the kernel else. */
 function matrix(kernel: string, name: string, x: TensorInfo | undefined): [number, number] {
   const holds = x?.shape.length === 2 && x.dtype === 'float32' && x.shape[0]! > 0 && x.shape[1]! > 0;
-  requireThat(
-    holds,
-    kernel,
-    `${name} must be a float32 matrix with at least one row and column`,
-    x ? { [name]: x } : {},
-  );
+  if (!holds)
+    refuse(kernel, `${name} must be a float32 matrix with at least one row and column`, x ? { [name]: x } : {});
   return x!.shape as [number, number];
+}
+
+const refuse = (kernel: string, rule: string, tensors: Infos) => requireThat(false, kernel, rule, tensors);
+
+function isFloatOf(shape: number[], t: TensorInfo): boolean {
+  if (t.dtype !== 'float32' || t.shape.length !== shape.length) return false;
+  for (let i = 0; i < shape.length; i++) if (t.shape[i] !== shape[i]) return false;
+  return true;
 }
 
 /** Throws unless every tensor is float32 of the named shape. */
 function same(kernel: string, shape: number[], tensors: Infos): void {
-  for (const [name, t] of Object.entries(tensors)) {
-    const holds = t.dtype === 'float32' && t.shape.length === shape.length && t.shape.every((n, i) => n === shape[i]);
-    if (!holds) requireThat(false, kernel, `${name} must be float32 [${shape.join(', ')}]`, tensors);
+  for (const name in tensors) {
+    if (isFloatOf(shape, tensors[name]!)) continue;
+    refuse(kernel, `${name} must be float32 [${shape.join(', ')}]`, tensors);
   }
 }
 
@@ -234,10 +238,21 @@ const crossEntropyGrad: Run = (backend, { logits, targets, saved }) => {
   return dz;
 };
 
+const headLoss: Run = (backend, { x, w, targets }, attrs) => {
+  const { m, k: d, n: v, isTransposed } = linearShape(KERNEL.headLoss, x!, w!, attrs);
+  const holds = targets!.dtype === 'int32' && sizeOf(targets!.shape) === m;
+  if (!holds) refuse(KERNEL.headLoss, 'x [M, D] needs int32 targets [M]', { x: x!, targets: targets! });
+  const outputs = [floats(backend, []), floats(backend, [m, d]), floats(backend, w!.shape)];
+  const handles = [x!, w!, targets!, ...outputs].map((t) => backend.handle(t));
+  backend.addon.headLoss(...handles, m, d, v, isTransposed);
+  return outputs;
+};
+
 const globalNorm: Run = (backend, gradients) => {
   const norm = floats(backend, []);
   const numbers = [backend.handle(norm)];
-  for (const g of Object.values(gradients)) {
+  for (const name in gradients) {
+    const g = gradients[name]!;
     same(KERNEL.globalNorm, g.shape, { g });
     numbers.push(backend.handle(g), sizeOf(g.shape));
   }
@@ -249,10 +264,11 @@ const adamw: Run = (backend, inputs, attrs) => {
   const { learning_rate, beta1, beta2, eps, grad_clip, step, count } = attrs as Record<string, number>;
   const numbers = [backend.handle(inputs['norm']!), learning_rate!, beta1!, beta2!, eps!, grad_clip!, step!];
   for (let i = 0; i < count!; i++) {
-    const [p, g, m, v] = [inputs[`p${i}`]!, inputs[`g${i}`]!, inputs[`m${i}`]!, inputs[`v${i}`]!];
-    same(KERNEL.adamw, p.shape, { p, g, m, v });
-    for (const t of [p, g, m, v]) numbers.push(backend.handle(t));
-    numbers.push(sizeOf(p.shape), attrs[`decay${i}`]);
+    const keys = adamwKeys(i);
+    const [p, g, m, v] = [inputs[keys.p]!, inputs[keys.g]!, inputs[keys.m]!, inputs[keys.v]!];
+    if (![p, g, m, v].every((t) => isFloatOf(p.shape, t))) same(KERNEL.adamw, p.shape, { p, g, m, v });
+    numbers.push(backend.handle(p), backend.handle(g), backend.handle(m), backend.handle(v));
+    numbers.push(sizeOf(p.shape), attrs[keys.decay]);
   }
   backend.addon.adamw(...numbers);
   return [];
@@ -277,6 +293,7 @@ export const fusedKernels: Record<string, Run> = {
   [KERNEL.embeddingGrad]: embeddingGrad,
   [KERNEL.crossEntropy]: crossEntropy,
   [KERNEL.crossEntropyGrad]: crossEntropyGrad,
+  [KERNEL.headLoss]: headLoss,
   [KERNEL.globalNorm]: globalNorm,
   [KERNEL.adamw]: adamw,
 };

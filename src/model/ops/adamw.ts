@@ -4,9 +4,9 @@
  * layers only. tfjs's own Adam keys its moments by position and has no decoupled decay. A backend's fused
  * kernel changes p, m and v in place; else each is assigned anew, tensor by tensor.
  */
-import { KERNEL } from '../../kernels.ts';
+import { adamwKeys, KERNEL } from '../../kernels.ts';
 import { tf } from '../../tf.ts';
-import { hasShape, requireShapes, runOp } from './kernel.ts';
+import { requireShapes, runOp } from './kernel.ts';
 
 /** One parameter with its gradient, its moments and whether weight decay applies to it. */
 export interface AdamWSlot {
@@ -28,11 +28,17 @@ export interface AdamWStep {
   step: number;
 }
 
+function isLike(t: tf.Tensor, { shape }: tf.Tensor): boolean {
+  if (t.shape.length !== shape.length) return false;
+  for (let i = 0; i < shape.length; i++) if (t.shape[i] !== shape[i]) return false;
+  return true;
+}
+
 /** Updates every slot by one step. `norm` is the scalar global gradient norm. Throws on a shape mismatch. */
 export function adamw(slots: AdamWSlot[], norm: tf.Tensor, hyper: AdamWStep): void {
   for (const { p, g, m, v } of slots) {
-    const same = [g, m, v].every((t) => hasShape(t, ...p.shape)) && norm.size === 1;
-    requireShapes(same, KERNEL.adamw, 'p, g, m, v need one shape and norm a scalar', { p, g, m, v, norm });
+    const same = isLike(g, p) && isLike(m, p) && isLike(v, p) && norm.size === 1;
+    if (!same) requireShapes(same, KERNEL.adamw, 'p, g, m, v need one shape and norm a scalar', { p, g, m, v, norm });
   }
   if (tf.getKernel(KERNEL.adamw, tf.getBackend())) runFused(slots, norm, hyper);
   else tf.tidy(() => runComposed(slots, norm, hyper));
@@ -43,11 +49,12 @@ function runFused(slots: AdamWSlot[], norm: tf.Tensor, hyper: AdamWStep): void {
   const inputs: Record<string, tf.Tensor> = { norm };
   const attrs: Record<string, number> = { ...hyper, count: slots.length };
   slots.forEach(({ p, g, m, v, is_decayed }, i) => {
-    inputs[`p${i}`] = p;
-    inputs[`g${i}`] = g;
-    inputs[`m${i}`] = m;
-    inputs[`v${i}`] = v;
-    attrs[`decay${i}`] = is_decayed ? hyper.weight_decay : 0;
+    const keys = adamwKeys(i);
+    inputs[keys.p] = p;
+    inputs[keys.g] = g;
+    inputs[keys.m] = m;
+    inputs[keys.v] = v;
+    attrs[keys.decay] = is_decayed ? hyper.weight_decay : 0;
   });
   runOp(KERNEL.adamw, inputs, attrs);
 }

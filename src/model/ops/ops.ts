@@ -7,6 +7,7 @@ import { crossEntropyKernels } from './cross-entropy.ts';
 import { embeddingKernels } from './embedding.ts';
 import { geluKernels } from './gelu.ts';
 import { globalNormKernels } from './global-norm.ts';
+import { headLossKernels } from './head-loss.ts';
 import { joinedKernels } from './joined.ts';
 import { layerNormKernels } from './layer-norm.ts';
 import { linearKernels } from './linear.ts';
@@ -19,6 +20,7 @@ const composedKernels = [
   causalAttentionKernels,
   embeddingKernels,
   crossEntropyKernels,
+  headLossKernels,
   globalNormKernels,
   joinedKernels,
 ].flat();

@@ -69,11 +69,12 @@ LAB_INLINE void small_product(int m, int64_t n, int64_t k, const float* a, int64
   t.ldb = ldb;
   t.ldc = ldc;
   t.accumulate = accumulate;
-  const Panels panels(n);
-  for (int64_t j = 0; j < panels.count; j++) {
-    t.width = panels.width(j);
-    t.b = b + panels.column(j);
-    t.c = c + panels.column(j);
+  for (int64_t j = 0; j < n; j += t.width) {
+    // Panels of three vectors, or two and two for four: what the rows of a block leave registers for.
+    const int64_t left = n - j;
+    t.width = (int)(left <= kPanel ? left : kVectors == 3 && left <= 4 * W ? 2 * W : kPanel);
+    t.b = b + j;
+    t.c = c + j;
     cores.at[m - 1][(t.width + W - 1) / W - 1][TA](t);
   }
 }

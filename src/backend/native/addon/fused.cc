@@ -73,6 +73,28 @@ napi_value mlp_grad(napi_env env, napi_callback_info info) {
   return call.done();
 }
 
+void require_ids(Call& call, const int32_t* ids, int64_t count, int64_t limit);
+
+/** x, w, targets, loss, dx, dw, m, d, v, tw. */
+napi_value head_loss(napi_env env, napi_callback_info info) {
+  Call call(env, info, "headLoss");
+  HeadLoss t{};
+  t.m = call.size(6);
+  t.d = call.size(7);
+  t.v = call.size(8);
+  t.tw = call.choice(9, 2) == 1;
+  call.require(t.m > 0 && t.d > 0 && t.v > 0, "a matrix has no elements");
+  t.x = call.floats(0, t.m * t.d);
+  t.w = call.floats(1, t.d * t.v);
+  t.targets = call.ints(2, t.m);
+  t.loss = call.floats(3, 1);
+  t.dx = call.floats(4, t.m * t.d);
+  t.dw = call.floats(5, t.d * t.v);
+  require_ids(call, t.targets, t.m, t.v);
+  if (call.ok()) kernels().head_loss(t);
+  return call.done();
+}
+
 /** x, three w, three b or 0, three y, m, k, n. */
 napi_value projections(napi_env env, napi_callback_info info) {
   Call call(env, info, "projections");
@@ -336,6 +358,7 @@ void add_fused(napi_env env, napi_value exports) {
   add_function(env, exports, "matMul", mat_mul);
   add_function(env, exports, "mlp", mlp);
   add_function(env, exports, "mlpGrad", mlp_grad);
+  add_function(env, exports, "headLoss", head_loss);
   add_function(env, exports, "projections", projections);
   add_function(env, exports, "projectionsGrad", projections_grad);
   add_function(env, exports, "batchMatMul", batch_mat_mul);

@@ -1,8 +1,8 @@
 /** @file Matrix products for rows about 1,000 and widths 16 to 1,024: packed panels and a register-blocked core.
- * The core computes a tile of rows x vectors in registers over one block of k. The columns of b are packed in panels
- * of three vectors, and of two where three do not divide them; rows of a are read in place, or packed where their
- * distance would thrash the cache. Every result is one chain of fused multiply-adds over k within a block of that
- * depth, and the blocks are added in order: bit for bit the same however the work is cut.
+ * The columns of b are packed in panels of three vectors, the last of two or four where three do not divide them; rows
+ * of a are read in place, or packed where their distance would thrash the cache. Every result is one chain of fused
+ * multiply-adds over k within a block of that depth, and the blocks are added in order: bit for bit the same however
+ * the work is cut.
  */
 #pragma once
 #include "parts.h"
@@ -30,25 +30,31 @@ LAB_INLINE void row_blocks(int rows, int most, Visit visit) {
   }
 }
 
-/** The columns of a matrix in panels: as many of kVectors as leave none or whole pairs, then pairs. */
+/** The columns of a matrix in panels: `wide` ones of kVectors, then one of `tail` vectors or none. */
 struct Panels {
-  int64_t n, wide, count;
+  int64_t n, wide, tail, count;
   explicit Panels(int64_t columns) : n(columns) {
     const int64_t vectors = (n + W - 1) / W;
     wide = vectors / kVectors;
-    if (kVectors == 3 && vectors % 3 == 1 && wide > 0) wide--;
-    count = wide + (vectors - wide * kVectors + 1) / 2;
+    tail = vectors % kVectors;
+    if (kVectors == 3 && tail == 1 && wide > 0) {
+      wide--;
+      tail = 4;
+    }
+    count = wide + (tail > 0 ? 1 : 0);
   }
-  int64_t column(int64_t j) const { return j < wide ? j * kPanel : wide * kPanel + (j - wide) * 2 * W; }
-  int64_t stride(int64_t j) const { return j < wide ? kPanel : 2 * W; }
+  int64_t column(int64_t j) const { return j <= wide ? j * kPanel : padded(); }
+  int64_t stride(int64_t j) const { return j < wide ? kPanel : tail * W; }
   int width(int64_t j) const { return (int)(n - column(j) < stride(j) ? n - column(j) : stride(j)); }
   /** Columns of all panels, padding included. */
-  int64_t padded() const { return column(count); }
+  int64_t padded() const { return wide * kPanel + tail * W; }
 };
 
 /** Rows k0 .. k0 + depth of b, panel after panel; what a panel lacks is zero. Goes through b row by row, as the
  * memory's prefetching likes it. */
 inline void pack_b(const Gemm& g, const Panels& panels, int64_t k0, int64_t depth, float* to) {
+  const int64_t rest = g.n - panels.wide * kPanel, tail = panels.tail * W;
+  float* last = to + panels.wide * kPanel * depth;
   for (int64_t p = 0; p < depth; p++) {
     const float* from = g.b + (k0 + p) * g.ldb;
     float* row = to + p * kPanel;
@@ -56,17 +62,8 @@ inline void pack_b(const Gemm& g, const Panels& panels, int64_t k0, int64_t dept
       LAB_UNROLL
       for (int v = 0; v < kVectors; v++) store(row + v * W, load(from + v * W));
     }
-    row = to + panels.column(panels.wide) * depth + p * 2 * W;
-    for (int64_t j = panels.wide; j < panels.count; j++, from += 2 * W, row += depth * 2 * W) {
-      const int width = panels.width(j);
-      if (width == 2 * W) {
-        store(row, load(from));
-        store(row + W, load(from + W));
-        continue;
-      }
-      for (int c = 0; c < width; c++) row[c] = from[c];
-      for (int c = width; c < 2 * W; c++) row[c] = 0;
-    }
+    row = last + p * tail;
+    for (int64_t c = 0; c < tail; c += W) store(row + c, rest - c < W ? load_n(from + c, (int)(rest - c)) : load(from + c));
   }
 }
 

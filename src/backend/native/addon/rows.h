@@ -138,6 +138,25 @@ LAB_INLINE void row_max_sum(const float* x, int64_t d, float* max, float* sum) {
   *sum = sum_lanes(total);
 }
 
+/** The same, with `exp(x - largest)` in place of x. */
+LAB_INLINE void row_exp(float* x, int64_t d, float* max, float* sum) {
+  const vf low = splat(-__builtin_inff());
+  vf top = low;
+  columns(d, [&](int64_t c, int n) {
+    const vf v = n < W ? first_n(load_n(x + c, n), n, low) : load(x + c);
+    top = v > top ? v : top;
+  });
+  *max = max_lanes(top);
+  const vf shift = splat(*max);
+  vf total{};
+  columns(d, [&](int64_t c, int n) {
+    const vf e = exp_v(load_part(x + c, n) - shift);
+    store_part(x + c, e, n);
+    total += n < W ? first_n(e, n, vf{}) : e;
+  });
+  *sum = sum_lanes(total);
+}
+
 void softmax(const float* x, float* y, int64_t rows, int64_t d, bool is_log) {
   pieces(rows, kRowsAPiece, [&](int64_t first, int64_t last) {
     for (int64_t r = first; r < last; r++) {

@@ -239,20 +239,59 @@ LAB_INLINE vf sqrt_v(vf x) {
 /** 2 sqrt(2 / pi), and the cubic term of the tanh form. */
 constexpr float kGeluScale = 1.5957691216f, kGeluCubic = 0.044715f;
 
-LAB_INLINE vf gelu_gate(vf x, vf square) {
-  return sigmoid_v(x * (square * splat(kGeluScale * kGeluCubic) + splat(kGeluScale)));
+/** `1 / (1 + 2^t)` to about 3 units in the last place; 0 above t = 115, where it is less than 3e-35; NaN stays NaN.
+ * `complement` is 1 less that, without cancellation. `2^t = 2^n 2^r`, |r| <= 1/2, 2^r = 1 + r q(r), q of degree 5
+ * through the Chebyshev points. */
+LAB_INLINE vf gate_v(vf t, vf* complement) {
+  const vi is_high = t > splat(115.0f);
+#if defined(__AVX512F__)
+  // min and max return their second operand where one is NaN.
+  t = (vf)_mm512_max_ps((__m512)splat(-126.0f), _mm512_min_ps((__m512)splat(126.0f), (__m512)t));
+  const vf n = (vf)_mm512_roundscale_ps((__m512)t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#else
+  const vf magic = splat(12582912.0f);
+  t = t > splat(126.0f) ? splat(126.0f) : t;
+  t = t < splat(-126.0f) ? splat(-126.0f) : t;
+  const vf n = (t + magic) - magic;
+#endif
+  const vf r = t - n;
+  vf p = splat(0.000154531629f);
+  p = p * r + splat(0.00133908634f);
+  p = p * r + splat(0.00961808256f);
+  p = p * r + splat(0.0555035711f);
+  p = p * r + splat(0.240226508f);
+  p = p * r + splat(0.693147188f);
+  p = p * r + splat(1.0f);
+#if defined(__AVX512F__)
+  p = (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+  p = p * bits_to_float((__builtin_convertvector(n == n ? n : vf{}, vi) + 127) << 23);
+#endif
+  const vf s = is_high ? vf{} : reciprocal_v(splat(1.0f) + p);
+  *complement = p * s;
+  return s;
+}
+
+/** `sigmoid(2u)`, u GELU's cubic, from x and its square. The constants carry -log2 e. */
+LAB_INLINE vf gelu_gate(vf x, vf square, vf* complement) {
+  constexpr float kLog2e = 1.44269504f;
+  return gate_v(x * (square * splat(-kLog2e * kGeluScale * kGeluCubic) + splat(-kLog2e * kGeluScale)), complement);
 }
 
 /** GELU in its tanh form, as `x sigmoid(2u)` (model/ops/gelu.ts). */
-LAB_INLINE vf gelu_v(vf x) { return x * gelu_gate(x, x * x); }
+LAB_INLINE vf gelu_v(vf x) {
+  vf complement;
+  return x * gelu_gate(x, x * x, &complement);
+}
 
 /** GELU and its derivative. */
 LAB_INLINE void gelu_both_v(vf x, vf* value, vf* slope) {
   const vf square = x * x;
-  const vf s = gelu_gate(x, square);
+  vf complement;
+  const vf s = gelu_gate(x, square, &complement);
   const vf inner = x * (square * splat(3 * kGeluCubic * kGeluScale) + splat(kGeluScale));
   *value = x * s;
-  *slope = s * (inner * (splat(1.0f) - s) + splat(1.0f));
+  *slope = s * (inner * complement + splat(1.0f));
 }
 
 LAB_INLINE vf gelu_slope_v(vf x) {

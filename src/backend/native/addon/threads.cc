@@ -1,5 +1,7 @@
-/** @file A fixed crew of threads that take parts from a shared counter. Waiting threads spin for some
- * microseconds, since kernels follow each other closely, then sleep.
+/** @file A fixed crew of threads that claim parts from one counter. The counter carries the job's number, so that a
+ * thread that comes late claims nothing of a job that is over: the caller waits for the parts, never for a thread
+ * that the system has not given a core. Waiting threads spin for a while, since kernels follow each other closely,
+ * then sleep.
  */
 #include "threads.h"
 
@@ -12,28 +14,33 @@
 namespace lab {
 namespace {
 
-constexpr int kSpins = 20000;
-
-struct Job {
-  void (*part)(void*, int64_t);
-  void* context;
-  int64_t parts;
-};
+constexpr int kSpins = 2000;
+/** Low half of `claims` while a job is being set up: above any number of parts. */
+constexpr uint64_t kClosed = 0xffffffff;
 
 std::vector<std::thread> crew;
 std::mutex mutex;
 std::condition_variable wake;
-std::atomic<uint64_t> generation{0};
-std::atomic<int64_t> next_part{0};
-std::atomic<int> at_work{0};
+std::atomic<int> sleepers{0};
 std::atomic<bool> stopping{false};
-Job job;
 
+/** The job's number in the high half, the next part in the low half. */
+std::atomic<uint64_t> claims{kClosed};
+std::atomic<int64_t> num_parts{0}, num_done{0};
+std::atomic<void (*)(void*, int64_t)> work_on{nullptr};
+std::atomic<void*> context_of{nullptr};
+
+uint64_t number_of(uint64_t claim) { return claim >> 32; }
+
+/** What a claimed part needs stays until it is done: the caller waits for it. */
 void take_parts() {
   for (;;) {
-    const int64_t i = next_part.fetch_add(1, std::memory_order_relaxed);
-    if (i >= job.parts) return;
-    job.part(job.context, i);
+    uint64_t claim = claims.load();
+    const int64_t part = (int64_t)(claim & kClosed);
+    if (part >= num_parts.load()) return;
+    if (!claims.compare_exchange_weak(claim, claim + 1)) continue;
+    work_on.load()(context_of.load(), part);
+    num_done.fetch_add(1);
   }
 }
 
@@ -45,35 +52,38 @@ void pause() {
 
 void work() {
   uint64_t seen = 0;
+  const auto is_idle = [&] {
+    const uint64_t claim = claims.load();
+    return (number_of(claim) == seen || (claim & kClosed) == kClosed) && !stopping.load();
+  };
   for (;;) {
-    for (int spin = 0; spin < kSpins && generation.load(std::memory_order_acquire) == seen; spin++) pause();
-    if (generation.load(std::memory_order_acquire) == seen) {
+    for (int spin = 0; spin < kSpins && is_idle(); spin++) pause();
+    if (is_idle()) {
       std::unique_lock<std::mutex> lock(mutex);
-      wake.wait(lock, [&] { return generation.load(std::memory_order_acquire) != seen; });
+      sleepers.fetch_add(1);
+      wake.wait(lock, [&] { return !is_idle(); });
+      sleepers.fetch_sub(1);
     }
-    seen = generation.load(std::memory_order_acquire);
     if (stopping.load()) return;
+    seen = number_of(claims.load());
     take_parts();
-    at_work.fetch_sub(1, std::memory_order_release);
   }
 }
 
-void announce() {
-  {
-    std::lock_guard<std::mutex> lock(mutex);
-    generation.fetch_add(1, std::memory_order_release);
-  }
+void wake_sleepers() {
+  if (sleepers.load() == 0) return;
+  { std::lock_guard<std::mutex> lock(mutex); }
   wake.notify_all();
 }
 
 void dismiss() {
   if (crew.empty()) return;
   stopping.store(true);
-  announce();
+  { std::lock_guard<std::mutex> lock(mutex); }
+  wake.notify_all();
   for (auto& thread : crew) thread.join();
   crew.clear();
   stopping.store(false);
-  generation.store(0);
 }
 
 /** The crew must be gone before its condition variable is. */
@@ -95,12 +105,19 @@ void parallel(int64_t parts, void (*part)(void*, int64_t), void* context) {
     for (int64_t i = 0; i < parts; i++) part(context, i);
     return;
   }
-  job = Job{part, context, parts};
-  next_part.store(0);
-  at_work.store((int)crew.size());
-  announce();
+  const uint64_t number = number_of(claims.load()) + 1;
+  claims.store(number << 32 | kClosed);
+  num_parts.store(parts);
+  num_done.store(0);
+  work_on.store(part);
+  context_of.store(context);
+  claims.store(number << 32);
+  wake_sleepers();
   take_parts();
-  while (at_work.load(std::memory_order_acquire) > 0) pause();
+  for (int spin = 0; num_done.load() < parts; spin++) {
+    if (spin < kSpins) pause();
+    else std::this_thread::yield();
+  }
 }
 
 }  // namespace lab

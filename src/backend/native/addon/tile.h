@@ -20,12 +20,14 @@ constexpr int kVectors = 2, kRowsWide = 6, kRows = 6, kGroup = 24;
 constexpr int kVectors = 2, kRowsWide = 4, kRows = 4, kGroup = 24;
 #endif
 constexpr int64_t kPanel = kVectors * W;
+/** Vectors of the last panel at most: four in place of three and one. */
+constexpr int kMaxVectors = kVectors == 3 ? 4 : kVectors;
 /** Elements of b that the second-level cache holds beside the rest. */
 constexpr int64_t kInnerCache = 131072;
 /** Rows of a that go through all panels of b together. */
 constexpr int64_t kChunk = 8 * kGroup;
 
-constexpr int tile_rows(int vectors) { return vectors == 3 ? kRowsWide : kRows; }
+constexpr int tile_rows(int vectors) { return vectors == 4 ? kRows / 2 : vectors == 3 ? kRowsWide : kRows; }
 
 /** One call of the core: `a` at row stride `lda` (or, transposed, its column stride), `width` columns of c. */
 struct Tile {
@@ -142,7 +144,7 @@ typedef void (*Core)(const Tile&);
 
 /** The cores by rows, vectors and whether a is transposed. */
 struct Cores {
-  Core at[kRows][kVectors][2];
+  Core at[kRows][kMaxVectors][2];
   template <int R, int V>
   constexpr void fill() {
     at[R - 1][V - 1][0] = core<R, V, false>;
@@ -150,7 +152,7 @@ struct Cores {
     if constexpr (R > 1) fill<R - 1, V>();
     else if constexpr (V > 1) fill<tile_rows(V - 1), V - 1>();
   }
-  constexpr Cores() : at() { fill<tile_rows(kVectors), kVectors>(); }
+  constexpr Cores() : at() { fill<tile_rows(kMaxVectors), kMaxVectors>(); }
 };
 constexpr Cores cores{};
 

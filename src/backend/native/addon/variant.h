@@ -37,6 +37,16 @@ struct Mlp {
   float *dx, *dw_fc, *db_fc, *dw_proj, *db_proj;
 };
 
+/** Mean cross-entropy of `x w` (w [d, v], or [v, d] with tw) against the targets, and its gradients: the logits
+ * themselves are never whole. */
+struct HeadLoss {
+  int64_t m, d, v;
+  bool tw;
+  const float *x, *w;
+  const int32_t* targets;
+  float *loss, *dx, *dw;
+};
+
 /** Three linear maps of one x [m, k]: y = x w + b, each w [k, n]. The backward pass has dy and gives dw, db and the
  * sum of the three dx. Biases and theirs may be null. */
 struct Projections {
@@ -100,6 +110,7 @@ struct Variant {
   void (*gemm)(const Gemm&);
   void (*mlp)(const Mlp&);
   void (*mlp_grad)(const Mlp&);
+  void (*head_loss)(const HeadLoss&);
   void (*projections)(const Projections&);
   void (*projections_grad)(const Projections&);
   void (*attention)(const Attention&);
