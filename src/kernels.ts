@@ -8,14 +8,8 @@
  * |---|---|---|---|
  * | Linear | x_MK, w_KN (or w_NK), b_N? | transpose_w | y_MN |
  * | LinearGrad | dy_MN, x_MK, w | transpose_w, has_bias | dx_MK, dw, db_N? |
- * | LinearAdd | x_MK, w, b_N?, r_MN | transpose_w | y_MN + r |
- * | Projections | x_MK, w0_KN, w1, w2, b0_N?, b1?, b2? | | y0_MN, y1, y2 |
- * | ProjectionsGrad | dy0_MN, dy1, dy2, x_MK, w0, w1, w2 | has_bias | dx_MK, dw0, dw1, dw2, then db0_N?, db1?, db2? |
- * | Mlp | x_MD, w_fc_DF, b_fc_F?, w_proj_FD, b_proj_D?, r_MD | | y_MD, hidden_MF, saved (the kernel's own)? |
- * | MlpGrad | dy_MD, x_MD, hidden_MF, saved?, w_fc, w_proj | has_bias | dx_MD, dw_fc, dw_proj, then db_fc?, db_proj? |
  * | LayerNorm | x_MD, g_D, b_D | eps | y_MD, mean_M, rstd_M |
  * | LayerNormGrad | dy_MD, x_MD, g_D, mean_M, rstd_M | | dx_MD, dg_D, db_D |
- * | LayerNormGradAdd | dy_MD, x_MD, g_D, mean_M, rstd_M, r_MD | | dx_MD + r, dg_D, db_D |
  * | Gelu | x | | y |
  * | GeluGrad | dy, x | | dx |
  * | CausalAttention | q_MD, k_MD, v_MD | n_ctx, n_head | y_MD, saved (the kernel's own) |
@@ -25,6 +19,8 @@
  * | CrossEntropy | logits_MV, targets_M | | loss (scalar, mean nats), saved (the kernel's own) |
  * | CrossEntropyGrad | logits_MV, targets_M, saved | | dlogits_MV |
  * | HeadLoss | x_MD, w_DV (or w_VD), targets_M | transpose_w | loss (scalar, mean nats), dx_MD, dw |
+ * | Block | x_MD, parameters by the names in model/block.ts | n_ctx, n_head, eps | y_MD, saved (the kernel's own, any number) |
+ * | BlockGrad | dy_MD, x_MD, saved0, saved1, ..., parameters | n_ctx, n_head, eps | dx_MD, then a gradient for each parameter |
  * | GlobalNorm | g0, g1, ... | | norm (scalar) |
  * | AdamW (fused only) | p0.., g0.., m0.., v0.., norm | see model/ops/adamw.ts | none: p, m, v change in place |
  */
@@ -33,14 +29,8 @@ import { tf } from './tf.ts';
 export const KERNEL = {
   linear: 'LabLinear',
   linearGrad: 'LabLinearGrad',
-  linearAdd: 'LabLinearAdd',
-  projections: 'LabProjections',
-  projectionsGrad: 'LabProjectionsGrad',
-  mlp: 'LabMlp',
-  mlpGrad: 'LabMlpGrad',
   layerNorm: 'LabLayerNorm',
   layerNormGrad: 'LabLayerNormGrad',
-  layerNormGradAdd: 'LabLayerNormGradAdd',
   gelu: 'LabGelu',
   geluGrad: 'LabGeluGrad',
   causalAttention: 'LabCausalAttention',
@@ -50,6 +40,8 @@ export const KERNEL = {
   crossEntropy: 'LabCrossEntropy',
   crossEntropyGrad: 'LabCrossEntropyGrad',
   headLoss: 'LabHeadLoss',
+  block: 'LabBlock',
+  blockGrad: 'LabBlockGrad',
   globalNorm: 'LabGlobalNorm',
   adamw: 'LabAdamW',
 } as const;

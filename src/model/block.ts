@@ -1,37 +1,31 @@
 /** @file One transformer block, forward and backward side by side.
  * Pre-LayerNorm: `x <- x + attn(ln_1(x))`, `x <- x + mlp(ln_2(x))`. Activations are rows [M, D], M = B T.
- * Separate c_q, c_k, c_v in place of GPT-2's fused c_attn: slices and 5-D transposes are slow on wasm.
+ * The block is one kernel, so that a backend can run it a few sequences at a time in its cache (native does); the
+ * composed one calls the operations in turn. Separate c_q, c_k, c_v in place of GPT-2's fused c_attn: slices and 5-D
+ * transposes are slow on wasm.
  */
-import type { ModelSpec } from '../config/config.ts';
-import type { tf } from '../tf.ts';
-import { type AttentionTape, causalAttention, causalAttentionGrad } from './ops/causal-attention.ts';
-import {
-  layerNormGradAdd,
-  linearAdd,
-  type MlpSaved,
-  mlp,
-  mlpGrad,
-  projections,
-  projectionsGrad,
-  type Triple,
-} from './ops/joined.ts';
-import { type LayerNormSaved, layerNorm, layerNormGrad } from './ops/layer-norm.ts';
-import { linearGrad } from './ops/linear.ts';
+import { KERNEL, type KernelInputs, type LabKernel } from '../kernels.ts';
+import { tf } from '../tf.ts';
+import { type AttentionShape, causalAttention, causalAttentionGrad } from './ops/causal-attention.ts';
+import { gelu, geluGrad } from './ops/gelu.ts';
+import { hasShape, requireShapes, runOp } from './ops/kernel.ts';
+import { LAYER_NORM_EPS, type LayerNormSaved, layerNorm, layerNormGrad } from './ops/layer-norm.ts';
+import { linear, linearGrad } from './ops/linear.ts';
 
 /** Named tensors: parameters (variables) or their gradients. */
 export type Tensors = Record<string, tf.Tensor>;
 
-/** What the forward pass of a block keeps for its backward pass, all [M, D] but where said. */
-export interface BlockTape {
-  x: tf.Tensor;
-  ln_1: LayerNormSaved;
-  attnIn: tf.Tensor;
-  attn: AttentionTape;
-  x2: tf.Tensor;
-  ln_2: LayerNormSaved;
-  mlpIn: tf.Tensor;
-  mlp: MlpSaved;
-}
+const LAYERS = ['attn.c_q', 'attn.c_k', 'attn.c_v', 'attn.c_proj', 'mlp.c_fc', 'mlp.c_proj'];
+
+/** The parameters of a block, without and with the biases of its layers, in the order of `paramShapes`. */
+const namesOf = (suffixes: string[]) => [
+  ...['ln_1.g', 'ln_1.b'],
+  ...LAYERS.slice(0, 4).flatMap((name) => suffixes.map((suffix) => name + suffix)),
+  ...['ln_2.g', 'ln_2.b'],
+  ...LAYERS.slice(4).flatMap((name) => suffixes.map((suffix) => name + suffix)),
+];
+const PLAIN_NAMES = namesOf(['.w']);
+const BIASED_NAMES = namesOf(['.w', '.b']);
 
 const need = (tensors: Tensors, name: string): tf.Tensor => {
   const t = tensors[name];
@@ -39,97 +33,134 @@ const need = (tensors: Tensors, name: string): tf.Tensor => {
   return t;
 };
 
-/** Weight and bias of layer `name`. */
-const layer = (params: Tensors, name: string) => [need(params, `${name}.w`), params[`${name}.b`] ?? null] as const;
-
-/** Names of the attention's three input layers. */
-const qkv = (at: string): Triple<string> => [`${at}.attn.c_q`, `${at}.attn.c_k`, `${at}.attn.c_v`];
-
-/** Weights and biases of three layers. */
-function layers(params: Tensors, [q, k, v]: Triple<string>): [Triple<tf.Tensor>, Triple<tf.Tensor | null>] {
-  const bias = (name: string) => params[`${name}.b`] ?? null;
-  return [[q, k, v].map((name) => need(params, `${name}.w`)) as Triple<tf.Tensor>, [bias(q), bias(k), bias(v)]];
-}
-
-/** Weights and biases of the MLP of block `at`. */
-function mlpLayers(params: Tensors, at: string) {
-  const [[w_fc, b_fc], [w_proj, b_proj]] = [layer(params, `${at}.mlp.c_fc`), layer(params, `${at}.mlp.c_proj`)];
-  return { w_fc, b_fc, w_proj, b_proj };
-}
-
-/** Stores the gradients of layer `name`'s weight and bias in `gradients`. */
-function store(gradients: Tensors, name: string, dw: tf.Tensor, db: tf.Tensor | null): void {
-  gradients[`${name}.w`] = dw;
-  if (db) gradients[`${name}.b`] = db;
-}
-
 /** LayerNorm `name` of rows `x`. */
 export function normalise(params: Tensors, name: string, x: tf.Tensor) {
   return layerNorm(x, need(params, `${name}.g`), need(params, `${name}.b`));
 }
 
-/** Gradient through LayerNorm `name`, plus `r`, that of the path around it; stores those of gain and bias. */
+/** Gradient through LayerNorm `name`; stores those of gain and bias. */
 export function normaliseGrad(
   params: Tensors,
   gradients: Tensors,
   name: string,
   dy: tf.Tensor,
-  { x, saved, r }: { x: tf.Tensor; saved: LayerNormSaved; r?: tf.Tensor },
+  { x, saved }: { x: tf.Tensor; saved: LayerNormSaved },
 ): tf.Tensor {
-  const g = need(params, `${name}.g`);
-  const { dx, dg, db } = r ? layerNormGradAdd(dy, x, g, { ...saved, r }) : layerNormGrad(dy, x, g, saved);
+  const { dx, dg, db } = layerNormGrad(dy, x, need(params, `${name}.g`), saved);
   gradients[`${name}.g`] = dg;
   gradients[`${name}.b`] = db;
   return dx;
 }
 
-/** Output rows of block `i` and its tape. */
-export function blockForward(params: Tensors, model: ModelSpec, i: number, x: tf.Tensor) {
-  const at = `h.${i}`;
-  const ln_1 = normalise(params, `${at}.ln_1`, x);
-  const [q, k, v] = projections(ln_1.y, ...layers(params, qkv(at)));
-  const { y, saved } = causalAttention(q, k, v, model);
-  const x2 = linearAdd(y, ...layer(params, `${at}.attn.c_proj`), x);
-  const ln_2 = normalise(params, `${at}.ln_2`, x2);
-  const { y: out, ...kept } = mlp(ln_2.y, mlpLayers(params, at), x2);
-  const tape: BlockTape = {
-    x,
-    ln_1: ln_1.saved,
-    attnIn: ln_1.y,
-    attn: { q, k, v, y, saved },
-    x2,
-    ln_2: ln_2.saved,
-    mlpIn: ln_2.y,
-    mlp: kept,
-  };
-  return { out, tape };
+/** What the forward pass of a block keeps for its backward pass: its input, and what the kernel chose. */
+export interface BlockTape {
+  x: tf.Tensor;
+  saved: tf.Tensor[];
+}
+
+/** Block `i`'s parameters by their names within the block. Throws where one is missing. */
+function ofBlock(params: Tensors, i: number): Tensors {
+  const names = params[`h.${i}.attn.c_q.b`] ? BIASED_NAMES : PLAIN_NAMES;
+  const block: Tensors = {};
+  for (const name of names) block[name] = need(params, `h.${i}.${name}`);
+  return block;
+}
+
+/** Throws unless the parameters fit rows of width `d`: an MLP of any width F, biases as long as their layer is wide. */
+function requireWidths(block: Tensors, d: number): void {
+  const f = block['mlp.c_fc.w']!.shape[1];
+  for (const name in block) {
+    const t = block[name]!;
+    const inputs = name === 'mlp.c_proj.w' ? f : d;
+    const outputs = name.startsWith('mlp.c_fc') ? f : d;
+    const fits = name.endsWith('.w') ? hasShape(t, inputs, outputs) : hasShape(t, outputs);
+    if (!fits) requireShapes(false, KERNEL.block, `parameters must fit D = ${d} and F = ${f}`, { [name]: t });
+  }
+}
+
+/** Output rows of block `i` and its tape. Throws on a shape mismatch. */
+export function blockForward(params: Tensors, { n_ctx, n_head }: AttentionShape, i: number, x: tf.Tensor) {
+  const [m, d] = x.shape as [number, number];
+  const fits = x.rank === 2 && m % n_ctx === 0 && d % n_head === 0;
+  requireShapes(fits, KERNEL.block, `x must be [B x ${n_ctx}, ${n_head} x d_head]`, { x });
+  const block = ofBlock(params, i);
+  requireWidths(block, d);
+  const inputs: KernelInputs = { x, ...block };
+  const [out, ...saved] = runOp(KERNEL.block, inputs, { n_ctx, n_head, eps: LAYER_NORM_EPS });
+  return { out: out!, tape: { x, saved } as BlockTape };
 }
 
 /** Gradient of block `i`'s input from that of its output; stores the parameters' gradients in `gradients`. */
 export function blockBackward(
   params: Tensors,
   gradients: Tensors,
-  model: ModelSpec,
+  { n_ctx, n_head }: AttentionShape,
   i: number,
-  dout: tf.Tensor,
-  tape: BlockTape,
+  dy: tf.Tensor,
+  { x, saved }: BlockTape,
 ): tf.Tensor {
-  const at = `h.${i}`;
-  const { attnIn, mlpIn, attn } = tape;
-  const inner = mlpGrad(dout, mlpIn, mlpLayers(params, at), tape.mlp);
-  store(gradients, `${at}.mlp.c_fc`, inner.dw_fc, inner.db_fc);
-  store(gradients, `${at}.mlp.c_proj`, inner.dw_proj, inner.db_proj);
-  const ln_2 = { x: tape.x2, saved: tape.ln_2, r: dout };
-  const dx2 = normaliseGrad(params, gradients, `${at}.ln_2`, inner.dx, ln_2);
-  const [w, b] = layer(params, `${at}.attn.c_proj`);
-  const proj = linearGrad(dx2, attn.y, w, { has_bias: b !== null });
-  store(gradients, `${at}.attn.c_proj`, proj.dw, proj.db);
-  const { dq, dk, dv } = causalAttentionGrad(proj.dx, attn, model);
-  const names = qkv(at);
-  const input = projectionsGrad([dq, dk, dv], attnIn, layers(params, names)[0], { has_bias: b !== null });
-  names.forEach((name, j) => {
-    store(gradients, name, input.dw[j]!, input.db?.[j] ?? null);
+  const block = ofBlock(params, i);
+  const inputs: KernelInputs = { dy, x };
+  saved.forEach((t, j) => {
+    inputs[`saved${j}`] = t;
   });
-  const ln_1 = { x: tape.x, saved: tape.ln_1, r: dx2 };
-  return normaliseGrad(params, gradients, `${at}.ln_1`, input.dx, ln_1);
+  const attrs = { n_ctx, n_head, eps: LAYER_NORM_EPS };
+  const [dx, ...grads] = runOp(KERNEL.blockGrad, Object.assign(inputs, block), attrs);
+  Object.keys(block).forEach((name, j) => {
+    gradients[`h.${i}.${name}`] = grads[j]!;
+  });
+  return dx!;
 }
+
+/** Layer `name` of rows x. */
+const apply = (params: Tensors, name: string, x: tf.Tensor) =>
+  linear(x, need(params, `${name}.w`), params[`${name}.b`] ?? null);
+
+/** Gradient through layer `name`; stores those of weight and bias. */
+function applyGrad(params: Tensors, gradients: Tensors, name: string, dy: tf.Tensor, x: tf.Tensor): tf.Tensor {
+  const has_bias = params[`${name}.b`] !== undefined;
+  const { dx, dw, db } = linearGrad(dy, x, need(params, `${name}.w`), { has_bias });
+  gradients[`${name}.w`] = dw;
+  if (db) gradients[`${name}.b`] = db;
+  return dx;
+}
+
+export const blockKernels: LabKernel[] = [
+  {
+    name: KERNEL.block,
+    run: ({ x, ...params }, attrs) => {
+      const shape = attrs as unknown as AttentionShape;
+      const ln_1 = normalise(params, 'ln_1', x!);
+      const [q, k, v] = ['attn.c_q', 'attn.c_k', 'attn.c_v'].map((name) => apply(params, name, ln_1.y));
+      const attn = causalAttention(q!, k!, v!, shape);
+      const middle = tf.add(apply(params, 'attn.c_proj', attn.y), x!);
+      const ln_2 = normalise(params, 'ln_2', middle);
+      const hidden = apply(params, 'mlp.c_fc', ln_2.y);
+      const active = gelu(hidden);
+      const y = tf.add(apply(params, 'mlp.c_proj', active), middle);
+      const norms = [ln_1.y, ln_1.saved.mean, ln_1.saved.rstd, ln_2.y, ln_2.saved.mean, ln_2.saved.rstd];
+      return [y, ...norms, q!, k!, v!, attn.y, attn.saved, middle, hidden, active];
+    },
+  },
+  {
+    name: KERNEL.blockGrad,
+    run: ({ dy, x, ...inputs }, attrs) => {
+      const shape = attrs as unknown as AttentionShape;
+      const saved = Array.from({ length: 14 }, (_, i) => need(inputs, `saved${i}`));
+      const [y_1, mean_1, rstd_1, y_2, mean_2, rstd_2] = saved as [tf.Tensor, ...tf.Tensor[]];
+      const [q, k, v, y, attention, middle, hidden, active] = saved.slice(6) as [tf.Tensor, ...tf.Tensor[]];
+      const grads: Tensors = {};
+      const back = (name: string, dy: tf.Tensor, x: tf.Tensor) => applyGrad(inputs, grads, name, dy, x);
+      const dhidden = geluGrad(back('mlp.c_proj', dy!, active!), hidden!);
+      const ln_2 = { x: middle!, saved: { mean: mean_2!, rstd: rstd_2! } };
+      const dmiddle = tf.add(normaliseGrad(inputs, grads, 'ln_2', back('mlp.c_fc', dhidden, y_2!), ln_2), dy!);
+      const tape = { q: q!, k: k!, v: v!, y: y!, saved: attention! };
+      const { dq, dk, dv } = causalAttentionGrad(back('attn.c_proj', dmiddle, y!), tape, shape);
+      const dqkv = [back('attn.c_q', dq, y_1), back('attn.c_k', dk, y_1), back('attn.c_v', dv, y_1)] as const;
+      const ln_1 = { x: x!, saved: { mean: mean_1!, rstd: rstd_1! } };
+      const sum = tf.add(tf.add(dqkv[0], dqkv[1]), dqkv[2]);
+      const dx = tf.add(normaliseGrad(inputs, grads, 'ln_1', sum, ln_1), dmiddle);
+      return [dx, ...(grads['attn.c_q.b'] ? BIASED_NAMES : PLAIN_NAMES).map((name) => need(grads, name))];
+    },
+  },
+];

@@ -14,7 +14,7 @@ import { headLoss } from './ops/head-loss.ts';
 import { linear } from './ops/linear.ts';
 import { paramShapes } from './size.ts';
 
-export { registerOps } from './ops/ops.ts';
+export { registerOps } from './ops.ts';
 
 /** The parameters: data, not an object with methods. Names and shapes are those of `paramShapes`. */
 export type Params = Record<string, tf.Variable>;

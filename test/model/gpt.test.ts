@@ -19,6 +19,28 @@ function toParams(reference: ReferenceParams, model: Parameters<typeof paramShap
   return createVariables(paramShapes(model), (name) => Float32Array.from(reference[name]!.data));
 }
 
+/** What float32 must be allowed, in roundings (2^-24) of the largest value: for a single element beyond 1e-4 of itself,
+ * and for the root mean square of all, which a systematic error would move. Measured over eight seeds of the fourth
+ * model: single logits are off by 24 roundings where products are summed in float64 (cpu) and 31 where in float32 (wasm,
+ * native; 53 in a build without optimisation), gradients by 8 and 18; the root mean squares are 1.4 to 2.0 and 2.7 to
+ * 3.8 for logits, 0.8 to 1.5 and 1.3 to 2.6 for gradients. */
+const LOGITS = { one: 64, mean: 5 };
+const GRADIENTS = { one: 32, mean: 4 };
+
+type Numbers = ArrayLike<number>;
+
+/** Holds values against expected ones on the scale of `largest`; gives the errors in roundings of it. */
+function expectWithin(
+  values: Numbers,
+  expected: Numbers,
+  { one, largest }: Record<'one' | 'largest', number>,
+): number[] {
+  expect(values).toBeAllclose(expected, { rtol: 1e-4, atol: one * 2 ** -24 * largest });
+  return Array.from(values, (v, i) => ((v - expected[i]!) / largest) * 2 ** 24);
+}
+
+const rootMeanSquare = (x: number[]) => Math.sqrt(x.reduce((sum, v) => sum + v * v, 0) / x.length);
+
 describe.each(PORTABLE_BACKENDS)('gpt on %s', (backend) => {
   let numTensors = 0;
   beforeAll(() => useBackend(backend));
@@ -36,10 +58,9 @@ describe.each(PORTABLE_BACKENDS)('gpt on %s', (backend) => {
     const params = toParams(reference, model);
 
     const z = logits(params, model, batch.inputs);
-    // 64 roundings of the largest logit, as for single operations (op-checks.ts): on this seed even products summed in
-    // float64 (cpu) are off by 6e-6 next to a zero logit, those summed in float32 by 1.2e-5 to 2.4e-5.
-    const atol = 64 * 2 ** -24 * Math.max(...expected.logits.map(Math.abs));
-    expect(z.dataSync()).toBeAllclose(expected.logits, { rtol: 1e-4, atol });
+    const largestLogit = Math.max(...expected.logits.map(Math.abs));
+    const off = expectWithin(z.dataSync(), expected.logits, { one: LOGITS.one, largest: largestLogit });
+    expect(rootMeanSquare(off)).toBeLessThan(LOGITS.mean);
     const value = loss(params, model, batch);
     expect(value.dataSync()).toBeAllclose([expected.loss], { rtol: 1e-5, atol: 0 });
 
@@ -48,26 +69,13 @@ describe.each(PORTABLE_BACKENDS)('gpt on %s', (backend) => {
     expect(Object.keys(actual.gradients).sort()).toEqual(Object.keys(params).sort());
     // The gradient of c_k's bias is exactly 0 (softmax ignores a shift): the scale is that of the largest gradient.
     const largest = Math.max(...Object.values(expected.gradients).flatMap((g) => [...g].map(Math.abs)));
+    const errors: number[] = [];
     for (const [name, gradient] of Object.entries(actual.gradients)) {
       expect(gradient.shape, name).toEqual(params[name]!.shape);
-      expect(gradient.dataSync(), name).toBeAllclose(expected.gradients[name]!, { rtol: 1e-4, atol: 1e-6 * largest });
+      errors.push(...expectWithin(gradient.dataSync(), expected.gradients[name]!, { one: GRADIENTS.one, largest }));
     }
+    expect(rootMeanSquare(errors)).toBeLessThan(GRADIENTS.mean);
     tf.dispose([z, value, actual.loss, actual.gradients, params]);
-  });
-
-  it('agrees with tfjs’s tape through the same kernels', () => {
-    const model = smallModel();
-    const params = toParams(randomParams(model, 3), model);
-    const batch = randomBatch(model, 2, 4);
-    const explicit = lossAndGradients(params, model, batch);
-    const taped = tf.variableGrads(() => loss(params, model, batch), Object.values(params));
-    for (const [name, gradient] of Object.entries(explicit.gradients)) {
-      expect(taped.grads[params[name]!.name]!.dataSync(), name).toBeAllclose(gradient.dataSync(), {
-        rtol: 1e-5,
-        atol: 1e-7,
-      });
-    }
-    tf.dispose([explicit.loss, explicit.gradients, taped.value, taped.grads, params]);
   });
 
   it('lets NaN through to the loss', () => {

@@ -22,11 +22,9 @@ export interface Addon {
   memory: () => [number, number, number];
 
   matMul: Kernel;
-  mlp: Kernel;
-  mlpGrad: Kernel;
   headLoss: Kernel;
-  projections: Kernel;
-  projectionsGrad: Kernel;
+  block: Kernel;
+  blockGrad: Kernel;
   batchMatMul: Kernel;
   columnSums: Kernel;
   layerNorm: Kernel;

@@ -47,18 +47,15 @@ function linearShape(kernel: string, x: TensorInfo, w: TensorInfo, attrs: Attrs)
   return { m, k, n: isTransposed ? rows : columns, isTransposed };
 }
 
-/** `y = x w + b + r`. */
-const linear =
-  (kernel: string): Run =>
-  (backend, { x, w, b, r }, attrs) => {
-    const { m, k, n, isTransposed } = linearShape(kernel, x!, w!, attrs);
-    if (b) same(kernel, [n], { b });
-    if (r) same(kernel, [m, n], { r });
-    const y = floats(backend, [m, n]);
-    const at = [backend.handle(x!), backend.handle(w!), backend.handle(y)] as const;
-    backend.addon.matMul(...at, m, n, k, 0, isTransposed, 0, b ? backend.handle(b) : 0, r ? backend.handle(r) : 0);
-    return y;
-  };
+/** `y = x w + b`. */
+const linear: Run = (backend, { x, w, b }, attrs) => {
+  const { m, k, n, isTransposed } = linearShape(KERNEL.linear, x!, w!, attrs);
+  if (b) same(KERNEL.linear, [n], { b });
+  const y = floats(backend, [m, n]);
+  const at = [backend.handle(x!), backend.handle(w!), backend.handle(y)] as const;
+  backend.addon.matMul(...at, m, n, k, 0, isTransposed, 0, b ? backend.handle(b) : 0);
+  return y;
+};
 
 /** dx, dw and db of a linear map. */
 const linearGrad: Run = (backend, { dy, x, w }, attrs) => {
@@ -67,65 +64,69 @@ const linearGrad: Run = (backend, { dy, x, w }, attrs) => {
   const [dx, dw] = [floats(backend, [m, k]), floats(backend, w!.shape)];
   const { addon } = backend;
   const [at, from, weights] = [backend.handle(dy!), backend.handle(x!), backend.handle(w!)];
-  addon.matMul(at, weights, backend.handle(dx), m, k, n, 0, isTransposed ? 0 : 1, 0, 0, 0);
-  if (isTransposed) addon.matMul(at, from, backend.handle(dw), n, k, m, 1, 0, 0, 0, 0);
-  else addon.matMul(from, at, backend.handle(dw), k, n, m, 1, 0, 0, 0, 0);
+  addon.matMul(at, weights, backend.handle(dx), m, k, n, 0, isTransposed ? 0 : 1, 0, 0);
+  if (isTransposed) addon.matMul(at, from, backend.handle(dw), n, k, m, 1, 0, 0, 0);
+  else addon.matMul(from, at, backend.handle(dw), k, n, m, 1, 0, 0, 0);
   if (!attrs['has_bias']) return [dx, dw];
   const db = floats(backend, [n]);
   addon.columnSums(at, backend.handle(db), m, n);
   return [dx, dw, db];
 };
 
-const TRIPLE = [0, 1, 2];
-const named = (name: string, tensors: TensorInfo[]): Infos =>
-  Object.fromEntries(tensors.map((t, i) => [`${name}${i}`, t]));
+/** The block's parameters in the order of the addon: gains, shifts, weights, biases. */
+const LAYERS = ['attn.c_q', 'attn.c_k', 'attn.c_v', 'attn.c_proj', 'mlp.c_fc', 'mlp.c_proj'];
+const BLOCK_PARAMS = [
+  ...['ln_1.g', 'ln_2.g', 'ln_1.b', 'ln_2.b'],
+  ...LAYERS.map((name) => `${name}.w`),
+  ...LAYERS.map((name) => `${name}.b`),
+];
 
-const projections: Run = (backend, inputs) => {
-  const { m, k, n } = linearShape(KERNEL.projections, inputs['x']!, inputs['w0']!, {});
-  const [weights, biases] = [TRIPLE.map((i) => inputs[`w${i}`]!), TRIPLE.map((i) => inputs[`b${i}`])];
-  same(KERNEL.projections, [k, n], named('w', weights));
-  for (const b of biases) if (b) same(KERNEL.projections, [n], { b });
-  const outputs = TRIPLE.map(() => floats(backend, [m, n]));
-  const handles = [inputs['x'], ...weights, ...biases, ...outputs].map((t) => (t ? backend.handle(t) : 0));
-  backend.addon.projections(...handles, m, k, n);
-  return outputs;
+/** Sizes of a block in the order of the addon, and the elements of its tape. Throws where a parameter does not fit. */
+function blockSizes(kernel: string, inputs: Infos, attrs: Attrs): { sizes: number[]; tape: number } {
+  const [m, d] = matrix(kernel, 'x', inputs['x']);
+  const [, f] = matrix(kernel, 'mlp.c_fc.w', inputs['mlp.c_fc.w']);
+  const sizes = attentionSizes(kernel, inputs['x']!, attrs);
+  const [outputs, widths] = [
+    [d, d, d, d, f, d],
+    [d, d, d, d, d, f],
+  ];
+  const shapes = [
+    ...[[d], [d], [d], [d]],
+    ...widths.map((width, i) => [width, outputs[i]!]),
+    ...outputs.map((width) => [width]),
+  ];
+  BLOCK_PARAMS.forEach((name, i) => {
+    const t = inputs[name];
+    if (t) same(kernel, shapes[i]!, { [name]: t });
+    else if (i < 4 + LAYERS.length) refuse(kernel, `parameter ${name} is missing`, {});
+  });
+  return { sizes: [...sizes, f, attrs['eps']], tape: m * (7 * d + f + attrs['n_head'] + 4) };
+}
+
+/** Handles of the block's parameters, or of their gradients, 0 for none. */
+const blockHandles = (backend: NativeBackend, tensors: Infos) =>
+  BLOCK_PARAMS.map((name) => (tensors[name] ? backend.handle(tensors[name]) : 0));
+
+const block: Run = (backend, inputs, attrs) => {
+  const { sizes, tape } = blockSizes(KERNEL.block, inputs, attrs);
+  const [saved, y] = [floats(backend, [tape]), floats(backend, inputs['x']!.shape)];
+  const rows = [inputs['x']!, saved, y].map((t) => backend.handle(t));
+  backend.addon.block(...rows, ...sizes, ...blockHandles(backend, inputs));
+  return [y, saved];
 };
 
-const projectionsGrad: Run = (backend, inputs, { has_bias }) => {
-  const { m, k, n } = linearShape(KERNEL.projectionsGrad, inputs['x']!, inputs['w0']!, {});
-  const [dys, weights] = [TRIPLE.map((i) => inputs[`dy${i}`]!), TRIPLE.map((i) => inputs[`w${i}`]!)];
-  same(KERNEL.projectionsGrad, [m, n], named('dy', dys));
-  same(KERNEL.projectionsGrad, [k, n], named('w', weights));
-  const outputs = [floats(backend, [m, k]), ...TRIPLE.map(() => floats(backend, [k, n]))];
-  if (has_bias) outputs.push(...TRIPLE.map(() => floats(backend, [n])));
-  const handles = [...dys, inputs['x']!, ...weights, ...outputs].map((t) => backend.handle(t));
-  backend.addon.projectionsGrad(...handles, ...(has_bias ? [] : [0, 0, 0]), m, k, n);
-  return outputs;
-};
-
-const mlp: Run = (backend, { x, w_fc, b_fc, w_proj, b_proj, r }) => {
-  const { m, k: d, n: f } = linearShape(KERNEL.mlp, x!, w_fc!, {});
-  same(KERNEL.mlp, [f, d], { w_proj: w_proj! });
-  same(KERNEL.mlp, [m, d], { r: r! });
-  if (b_fc) same(KERNEL.mlp, [f], { b_fc });
-  if (b_proj) same(KERNEL.mlp, [d], { b_proj });
-  const [y, hidden] = [floats(backend, [m, d]), floats(backend, [m, f])];
-  const handles = [x, w_fc, b_fc, w_proj, b_proj, r, hidden, y].map((t) => (t ? backend.handle(t) : 0));
-  backend.addon.mlp(...handles, m, d, f);
-  return [y, hidden];
-};
-
-/** Makes GELU of `hidden` anew, in the cache, in place of reading it from memory. */
-const mlpGrad: Run = (backend, { dy, x, hidden, w_fc, w_proj }, { has_bias }) => {
-  const { m, k: d, n: f } = linearShape(KERNEL.mlpGrad, x!, w_fc!, {});
-  same(KERNEL.mlpGrad, [f, d], { w_proj: w_proj! });
-  same(KERNEL.mlpGrad, [m, d], { dy: dy! });
-  same(KERNEL.mlpGrad, [m, f], { hidden: hidden! });
-  const [dx, dw_fc, dw_proj] = [floats(backend, [m, d]), floats(backend, [d, f]), floats(backend, [f, d])];
-  const [db_fc, db_proj] = has_bias ? [floats(backend, [f]), floats(backend, [d])] : [];
-  const handles = [dy, x, hidden, w_fc, w_proj, dx, dw_fc, db_fc, dw_proj, db_proj];
-  backend.addon.mlpGrad(...handles.map((t) => (t ? backend.handle(t) : 0)), m, d, f);
-  return [dx, dw_fc, dw_proj, ...(has_bias ? [db_fc!, db_proj!] : [])];
+const blockGrad: Run = (backend, { dy, saved0, ...inputs }, attrs) => {
+  const { sizes, tape } = blockSizes(KERNEL.blockGrad, inputs, attrs);
+  const { x, ...params } = inputs;
+  same(KERNEL.blockGrad, x!.shape, { dy: dy! });
+  same(KERNEL.blockGrad, [tape], { saved0: saved0! });
+  const dx = floats(backend, x!.shape);
+  const gradients: Infos = {};
+  for (const name in params) gradients[name] = floats(backend, params[name]!.shape);
+  const rows = [dy!, x!, saved0!, dx].map((t) => backend.handle(t));
+  const handles = [...blockHandles(backend, inputs), ...blockHandles(backend, gradients)];
+  backend.addon.blockGrad(...rows, ...sizes, ...handles);
+  return [dx, ...Object.values(gradients)];
 };
 
 const layerNorm: Run = (backend, { x, g, b }, { eps }) => {
@@ -136,21 +137,16 @@ const layerNorm: Run = (backend, { x, g, b }, { eps }) => {
   return outputs;
 };
 
-/** dx (+ r), dg and db. */
-const layerNormGrad =
-  (kernel: string): Run =>
-  (backend, { dy, x, g, mean, rstd, r }) => {
-    const [m, d] = matrix(kernel, 'x', x);
-    same(kernel, [m, d], { dy: dy! });
-    if (r) same(kernel, [m, d], { r });
-    same(kernel, [d], { g: g! });
-    same(kernel, [m], { mean: mean!, rstd: rstd! });
-    const outputs = [floats(backend, [m, d]), floats(backend, [d]), floats(backend, [d])];
-    const inputs = [dy!, x!, g!, mean!, rstd!].map((t) => backend.handle(t));
-    const around = r ? backend.handle(r) : 0;
-    backend.addon.layerNormGrad(...inputs, around, ...outputs.map((t) => backend.handle(t)), m, d);
-    return outputs;
-  };
+const layerNormGrad: Run = (backend, { dy, x, g, mean, rstd }) => {
+  const [m, d] = matrix(KERNEL.layerNormGrad, 'x', x);
+  same(KERNEL.layerNormGrad, [m, d], { dy: dy! });
+  same(KERNEL.layerNormGrad, [d], { g: g! });
+  same(KERNEL.layerNormGrad, [m], { mean: mean!, rstd: rstd! });
+  const outputs = [floats(backend, [m, d]), floats(backend, [d]), floats(backend, [d])];
+  const inputs = [dy!, x!, g!, mean!, rstd!];
+  backend.addon.layerNormGrad(...[...inputs, ...outputs].map((t) => backend.handle(t)), m, d);
+  return outputs;
+};
 
 const gelu: Run = (backend, { x }) => {
   same(KERNEL.gelu, x!.shape, { x: x! });
@@ -275,16 +271,10 @@ const adamw: Run = (backend, inputs, attrs) => {
 };
 
 export const fusedKernels: Record<string, Run> = {
-  [KERNEL.linear]: linear(KERNEL.linear),
-  [KERNEL.linearAdd]: linear(KERNEL.linearAdd),
+  [KERNEL.linear]: linear,
   [KERNEL.linearGrad]: linearGrad,
-  [KERNEL.projections]: projections,
-  [KERNEL.projectionsGrad]: projectionsGrad,
-  [KERNEL.mlp]: mlp,
-  [KERNEL.mlpGrad]: mlpGrad,
   [KERNEL.layerNorm]: layerNorm,
-  [KERNEL.layerNormGrad]: layerNormGrad(KERNEL.layerNormGrad),
-  [KERNEL.layerNormGradAdd]: layerNormGrad(KERNEL.layerNormGradAdd),
+  [KERNEL.layerNormGrad]: layerNormGrad,
   [KERNEL.gelu]: gelu,
   [KERNEL.geluGrad]: geluGrad,
   [KERNEL.causalAttention]: causalAttention,
@@ -294,6 +284,8 @@ export const fusedKernels: Record<string, Run> = {
   [KERNEL.crossEntropy]: crossEntropy,
   [KERNEL.crossEntropyGrad]: crossEntropyGrad,
   [KERNEL.headLoss]: headLoss,
+  [KERNEL.block]: block,
+  [KERNEL.blockGrad]: blockGrad,
   [KERNEL.globalNorm]: globalNorm,
   [KERNEL.adamw]: adamw,
 };

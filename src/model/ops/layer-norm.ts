@@ -5,7 +5,8 @@ import { KERNEL, type LabKernel } from '../../kernels.ts';
 import { tf } from '../../tf.ts';
 import { hasShape, requireShapes, runOp } from './kernel.ts';
 
-const EPS = 1e-5;
+/** What keeps a row of equal values finite, as in GPT-2. */
+export const LAYER_NORM_EPS = 1e-5;
 
 /** What the forward pass keeps for the backward pass: mean and reciprocal deviation of each row. */
 export interface LayerNormSaved {
@@ -21,7 +22,7 @@ export function layerNorm(x: tf.Tensor, g: tf.Tensor, b: tf.Tensor): { y: tf.Ten
     g,
     b,
   });
-  const [y, mean, rstd] = runOp(KERNEL.layerNorm, { x, g, b }, { eps: EPS });
+  const [y, mean, rstd] = runOp(KERNEL.layerNorm, { x, g, b }, { eps: LAYER_NORM_EPS });
   return { y: y!, saved: { mean: mean!, rstd: rstd! } };
 }
 

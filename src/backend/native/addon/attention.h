@@ -6,6 +6,7 @@
  */
 #pragma once
 #include <cmath>
+#include <type_traits>
 
 #include "gemm.h"
 
@@ -15,6 +16,9 @@ namespace {
 constexpr int kBlock = tile_rows(kVectors);
 /** Queries a backward block holds: about 64 covers the usual context at once. */
 constexpr int64_t kQueries = 64 / kBlock * kBlock;
+
+/** Rows of scores that go through exp side by side. */
+constexpr int kTogether = LAB_WIDTH == 16 ? 4 : 2;
 
 /** Blocks of kBlock rows in first .. last: `visit(row, count)`. */
 template <class Visit>
@@ -79,38 +83,58 @@ LAB_INLINE void small_product(int m, int64_t n, int64_t k, const float* a, int64
   }
 }
 
+/** Calls `visit` with groups of kTogether rows of a block, then with single ones: `visit(rows, first)`, rows a constant. */
+template <class Visit>
+LAB_INLINE void row_groups(int rows, Visit visit) {
+  int r = 0;
+  for (; r + kTogether <= rows; r += kTogether) visit(std::integral_constant<int, kTogether>{}, r);
+  for (; r < rows; r++) visit(std::integral_constant<int, 1>{}, r);
+}
+
+/** Vectors at `x`, one of each of R rows; beyond the first `count + r` elements of row r, what is in `other`. */
+template <int R>
+LAB_INLINE Many<R> load_rows(const float* x, int64_t ld, int64_t count, float other) {
+  const Many<R> v = make_many<R>([&](int r) { return load(x + r * ld); });
+  if (count >= W) return v;
+  return make_many<R>([&](int r) { return first_n(v.v[r], (int)count + r, splat(other)); });
+}
+
+/** Beyond the first `count + r` elements of row r zero. */
+template <int R>
+LAB_INLINE Many<R> cut_rows(Many<R> v, int64_t count) {
+  if (count >= W) return v;
+  return make_many<R>([&](int r) { return first_n(v.v[r], (int)count + r, vf{}); });
+}
+
+template <int R>
+LAB_INLINE void store_rows(float* x, int64_t ld, Many<R> v) {
+  LAB_UNROLL
+  for (int r = 0; r < R; r++) store(x + r * ld, v.v[r]);
+}
+
 /** `exp(s - max)` in place for a block of rows, row r of its first `count + r` scores, zero up to `padded`; and each
- * row's largest score and sum. A NaN among the scores makes the sum and so the whole row NaN. One pass over all rows
- * after the other: what a row waits for, the others fill. */
+ * row's largest score and sum. A NaN among the scores makes the sum and so the whole row NaN. */
 LAB_INLINE void exp_rows(float* scores, int64_t ld, int rows, int64_t count, int64_t padded, float* max, float* sum) {
-  const vf low = splat(-__builtin_inff());
-  const auto each = [&](auto visit) {
-    for (int r = 0; r < rows; r++) visit(r, scores + r * ld, (count + r) / W * W, (int)((count + r) % W));
-  };
-  each([&](int r, float* s, int64_t whole, int rest) {
-    vf top = low;
-    for (int64_t c = 0; c < whole; c += W) top = load(s + c) > top ? load(s + c) : top;
-    if (rest) {
-      const vf v = first_n(load(s + whole), rest, low);
-      top = v > top ? v : top;
+  constexpr float kLow = -__builtin_inff();
+  row_groups(rows, [&](auto constant, int first) {
+    constexpr int R = decltype(constant)::value;
+    float* s = scores + first * ld;
+    const int64_t seen = count + first;
+    Many<R> top = make_many<R>([&](int) { return splat(kLow); });
+    for (int64_t c = 0; c < padded; c += W)
+      top = each_of([](vf x, vf y) { return x > y ? x : y; }, load_rows<R>(s + c, ld, seen - c, kLow), top);
+    const Many<R> shift = each_of([](vf x) { return splat(max_lanes(x)); }, top);
+    Many<R> total{};
+    for (int64_t c = 0; c < padded; c += W) {
+      const Many<R> e = cut_rows(exp_v(load_rows<R>(s + c, ld, W, 0) - shift), seen - c);
+      store_rows(s + c, ld, e);
+      total = total + e;
     }
-    max[r] = max_lanes(top);
-  });
-  each([&](int r, float* s, int64_t whole, int rest) {
-    const vf shift = splat(max[r]);
-    vf total{};
-    for (int64_t c = 0; c < whole; c += W) {
-      const vf e = exp_v(load(s + c) - shift);
-      store(s + c, e);
-      total += e;
+    LAB_UNROLL
+    for (int r = 0; r < R; r++) {
+      max[first + r] = shift.v[r][0];
+      sum[first + r] = sum_lanes(total.v[r]);
     }
-    if (rest) {
-      const vf e = first_n(exp_v(load(s + whole) - shift), rest, vf{});
-      store(s + whole, e);
-      total += e;
-    }
-    for (int64_t c = whole + (rest ? W : 0); c < padded; c += W) store(s + c, vf{});
-    sum[r] = sum_lanes(total);
   });
 }
 
@@ -154,34 +178,27 @@ void attention(const Attention& t) {
  * `padded`. */
 LAB_INLINE void score_grad_rows(float* scores, float* gradients, int64_t ld, int rows, int64_t count, int64_t padded,
                                 const float* lse) {
-  float mean[kBlock];
-  const auto each = [&](auto visit) {
-    for (int r = 0; r < rows; r++)
-      visit(r, scores + r * ld, gradients + r * ld, (count + r) / W * W, (int)((count + r) % W));
-  };
-  each([&](int r, float* p, float* dp, int64_t whole, int rest) {
-    const vf shift = splat(lse[r]);
-    vf sum{};
-    for (int64_t c = 0; c < whole; c += W) {
-      const vf e = exp_v(load(p + c) - shift);
-      store(p + c, e);
-      sum += e * load(dp + c);
+  row_groups(rows, [&](auto constant, int first) {
+    constexpr int R = decltype(constant)::value;
+    float* p = scores + first * ld;
+    float* dp = gradients + first * ld;
+    const int64_t seen = count + first, used = whole_vectors(seen + R - 1);
+    const Many<R> shift = make_many<R>([&](int r) { return splat(lse[first + r]); });
+    Many<R> sum{};
+    for (int64_t c = 0; c < used; c += W) {
+      const Many<R> e = cut_rows(exp_v(load_rows<R>(p + c, ld, W, 0) - shift), seen - c);
+      store_rows(p + c, ld, e);
+      sum = sum + e * load_rows<R>(dp + c, ld, seen - c, 0);
     }
-    if (rest) {
-      const vf e = first_n(exp_v(load(p + whole) - shift), rest, vf{});
-      const vf d = first_n(load(dp + whole), rest, vf{});
-      store(p + whole, e);
-      store(dp + whole, d);
-      sum += e * d;
+    const Many<R> mean = each_of([](vf x) { return splat(sum_lanes(x)); }, sum);
+    for (int64_t c = 0; c < used; c += W) {
+      const Many<R> e = load_rows<R>(p + c, ld, W, 0);
+      store_rows(dp + c, ld, e * (load_rows<R>(dp + c, ld, seen - c, 0) - mean));
     }
-    mean[r] = sum_lanes(sum);
-  });
-  each([&](int r, float* p, float* dp, int64_t whole, int rest) {
-    const int64_t used = whole + (rest ? W : 0);
-    for (int64_t c = 0; c < used; c += W) store(dp + c, load(p + c) * (load(dp + c) - splat(mean[r])));
+    const Many<R> zero{};
     for (int64_t c = used; c < padded; c += W) {
-      store(p + c, vf{});
-      store(dp + c, vf{});
+      store_rows(p + c, ld, zero);
+      store_rows(dp + c, ld, zero);
     }
   });
 }

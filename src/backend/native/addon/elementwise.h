@@ -6,7 +6,7 @@
 
 #include "parts.h"
 #include "pool.h"
-#include "simd.h"
+#include "functions.h"
 #include "variant.h"
 
 namespace {

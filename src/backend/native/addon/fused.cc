@@ -8,7 +8,7 @@
 namespace lab {
 namespace {
 
-/** a, b, c, m, n, k, ta, tb, accumulate; then or 0: bias, residual. */
+/** a, b, c, m, n, k, ta, tb, accumulate, bias or 0. */
 napi_value mat_mul(napi_env env, napi_callback_info info) {
   Call call(env, info, "matMul");
   Gemm g{};
@@ -23,53 +23,10 @@ napi_value mat_mul(napi_env env, napi_callback_info info) {
   g.b = call.floats(1, g.k * g.n);
   g.c = call.floats(2, g.m * g.n);
   g.bias = call.floats_or_null(9, g.n);
-  g.residual = call.floats_or_null(10, g.m * g.n);
   g.lda = g.ta ? g.m : g.k;
   g.ldb = g.tb ? g.k : g.n;
   g.ldc = g.n;
   if (call.ok()) kernels().gemm(g);
-  return call.done();
-}
-
-/** x, w_fc, b_fc or 0, w_proj, b_proj or 0, r, hidden, y, m, d, f. */
-napi_value mlp(napi_env env, napi_callback_info info) {
-  Call call(env, info, "mlp");
-  Mlp t{};
-  t.m = call.size(8);
-  t.d = call.size(9);
-  t.f = call.size(10);
-  call.require(t.m > 0 && t.d > 0 && t.f > 0, "a matrix has no elements");
-  t.x = call.floats(0, t.m * t.d);
-  t.w_fc = call.floats(1, t.d * t.f);
-  t.b_fc = call.floats_or_null(2, t.f);
-  t.w_proj = call.floats(3, t.f * t.d);
-  t.b_proj = call.floats_or_null(4, t.d);
-  t.residual = call.floats(5, t.m * t.d);
-  t.hidden = call.floats(6, t.m * t.f);
-  t.y = call.floats(7, t.m * t.d);
-  if (call.ok()) kernels().mlp(t);
-  return call.done();
-}
-
-/** dy, x, hidden, w_fc, w_proj, dx, dw_fc, db_fc or 0, dw_proj, db_proj or 0, m, d, f. */
-napi_value mlp_grad(napi_env env, napi_callback_info info) {
-  Call call(env, info, "mlpGrad");
-  Mlp t{};
-  t.m = call.size(10);
-  t.d = call.size(11);
-  t.f = call.size(12);
-  call.require(t.m > 0 && t.d > 0 && t.f > 0, "a matrix has no elements");
-  t.dy = call.floats(0, t.m * t.d);
-  t.x = call.floats(1, t.m * t.d);
-  t.hidden = call.floats(2, t.m * t.f);
-  t.w_fc = call.floats(3, t.d * t.f);
-  t.w_proj = call.floats(4, t.f * t.d);
-  t.dx = call.floats(5, t.m * t.d);
-  t.dw_fc = call.floats(6, t.d * t.f);
-  t.db_fc = call.floats_or_null(7, t.f);
-  t.dw_proj = call.floats(8, t.f * t.d);
-  t.db_proj = call.floats_or_null(9, t.d);
-  if (call.ok()) kernels().mlp_grad(t);
   return call.done();
 }
 
@@ -95,41 +52,58 @@ napi_value head_loss(napi_env env, napi_callback_info info) {
   return call.done();
 }
 
-/** x, three w, three b or 0, three y, m, k, n. */
-napi_value projections(napi_env env, napi_callback_info info) {
-  Call call(env, info, "projections");
-  Projections t{};
-  t.m = call.size(10);
-  t.k = call.size(11);
-  t.n = call.size(12);
-  call.require(t.m > 0 && t.k > 0 && t.n > 0, "a matrix has no elements");
-  t.x = call.floats(0, t.m * t.k);
-  for (size_t i = 0; i < 3; i++) {
-    t.w[i] = call.floats(1 + i, t.k * t.n);
-    t.b[i] = call.floats_or_null(4 + i, t.n);
-    t.y[i] = call.floats(7 + i, t.m * t.n);
+/** The five sizes and eps from argument `i`, and the parameters after them: gains and shifts of both norms, six
+ * weights, six biases or 0. Gives the elements of a matrix of rows. */
+int64_t block_inputs(Call& call, size_t i, TransformerBlock& t) {
+  t.batch = call.size(i);
+  t.n_ctx = call.size(i + 1);
+  t.n_head = call.size(i + 2);
+  t.d_head = call.size(i + 3);
+  t.f = call.size(i + 4);
+  t.eps = (float)call.number(i + 5);
+  const int64_t d = t.n_head * t.d_head, count = t.batch * t.n_ctx * d;
+  call.require(count > 0 && t.f > 0, "no elements");
+  for (size_t j = 0; j < 2; j++) {
+    t.g[j] = call.floats(i + 6 + j, d);
+    t.shift[j] = call.floats(i + 8 + j, d);
   }
-  if (call.ok()) kernels().projections(t);
+  for (size_t j = 0; j < 6; j++) {
+    t.w[j] = call.floats(i + 10 + j, j < 4 ? d * d : d * t.f);
+    t.b[j] = call.floats_or_null(i + 16 + j, j == 4 ? t.f : d);
+  }
+  return count;
+}
+
+/** x, tape, y, then block_inputs. */
+napi_value block(napi_env env, napi_callback_info info) {
+  Call call(env, info, "block");
+  TransformerBlock t{};
+  const int64_t count = block_inputs(call, 3, t);
+  t.x = call.floats(0, count);
+  t.tape = call.floats(1, block_tape_size(t));
+  t.y = call.floats(2, count);
+  if (call.ok()) kernels().block(t);
   return call.done();
 }
 
-/** Three dy, x, three w, dx, three dw, three db or 0, m, k, n. */
-napi_value projections_grad(napi_env env, napi_callback_info info) {
-  Call call(env, info, "projectionsGrad");
-  Projections t{};
-  t.m = call.size(14);
-  t.k = call.size(15);
-  t.n = call.size(16);
-  call.require(t.m > 0 && t.k > 0 && t.n > 0, "a matrix has no elements");
-  t.x = call.floats(3, t.m * t.k);
-  t.dx = call.floats(7, t.m * t.k);
-  for (size_t i = 0; i < 3; i++) {
-    t.dy[i] = call.floats(i, t.m * t.n);
-    t.w[i] = call.floats(4 + i, t.k * t.n);
-    t.dw[i] = call.floats(8 + i, t.k * t.n);
-    t.db[i] = call.floats_or_null(11 + i, t.n);
+/** dy, x, tape, dx, block_inputs, then the parameters' gradients in their order. */
+napi_value block_grad(napi_env env, napi_callback_info info) {
+  Call call(env, info, "blockGrad");
+  TransformerBlock t{};
+  const int64_t count = block_inputs(call, 4, t), d = t.n_head * t.d_head;
+  t.dy = call.floats(0, count);
+  t.x = call.floats(1, count);
+  t.tape = call.floats(2, block_tape_size(t));
+  t.dx = call.floats(3, count);
+  for (size_t j = 0; j < 2; j++) {
+    t.dg[j] = call.floats(26 + j, d);
+    t.dshift[j] = call.floats(28 + j, d);
   }
-  if (call.ok()) kernels().projections_grad(t);
+  for (size_t j = 0; j < 6; j++) {
+    t.dw[j] = call.floats(30 + j, j < 4 ? d * d : d * t.f);
+    t.db[j] = call.floats_or_null(36 + j, j == 4 ? t.f : d);
+  }
+  if (call.ok()) kernels().block_grad(t);
   return call.done();
 }
 
@@ -189,22 +163,21 @@ napi_value layer_norm(napi_env env, napi_callback_info info) {
   return call.done();
 }
 
-/** dy, x, g, mean, rstd, residual or 0, dx, dg, db, m, d. */
+/** dy, x, g, mean, rstd, dx, dg, db, m, d. */
 napi_value layer_norm_grad(napi_env env, napi_callback_info info) {
   Call call(env, info, "layerNormGrad");
   LayerNorm t{};
-  t.m = call.size(9);
-  t.d = call.size(10);
+  t.m = call.size(8);
+  t.d = call.size(9);
   call.require(t.m > 0 && t.d > 0, "no elements");
   t.dy = call.floats(0, t.m * t.d);
   t.x = call.floats(1, t.m * t.d);
   t.g = call.floats(2, t.d);
   t.mean = call.floats(3, t.m);
   t.rstd = call.floats(4, t.m);
-  t.residual = call.floats_or_null(5, t.m * t.d);
-  t.dx = call.floats(6, t.m * t.d);
-  t.dg = call.floats(7, t.d);
-  t.db = call.floats(8, t.d);
+  t.dx = call.floats(5, t.m * t.d);
+  t.dg = call.floats(6, t.d);
+  t.db = call.floats(7, t.d);
   if (call.ok()) kernels().layer_norm_grad(t);
   return call.done();
 }
@@ -356,11 +329,9 @@ napi_value cross_entropy_grad(napi_env env, napi_callback_info info) {
 
 void add_fused(napi_env env, napi_value exports) {
   add_function(env, exports, "matMul", mat_mul);
-  add_function(env, exports, "mlp", mlp);
-  add_function(env, exports, "mlpGrad", mlp_grad);
   add_function(env, exports, "headLoss", head_loss);
-  add_function(env, exports, "projections", projections);
-  add_function(env, exports, "projectionsGrad", projections_grad);
+  add_function(env, exports, "block", block);
+  add_function(env, exports, "blockGrad", block_grad);
   add_function(env, exports, "batchMatMul", batch_mat_mul);
   add_function(env, exports, "columnSums", column_sums);
   add_function(env, exports, "layerNorm", layer_norm);

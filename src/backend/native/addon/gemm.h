@@ -7,7 +7,7 @@
 #pragma once
 #include "parts.h"
 #include "pool.h"
-#include "simd.h"
+#include "functions.h"
 #include "tile.h"
 #include "variant.h"
 
@@ -116,23 +116,38 @@ struct GemmPlan {
   explicit GemmPlan(const Gemm& product) : g(&product), panels(product.n) {}
 };
 
+/** Vectors that GELU takes side by side. */
+constexpr int kGeluTogether = LAB_WIDTH == 16 ? 4 : 2;
+
 /** What GELU asks of finished rows, while they are in the cache (variant.h). */
 inline void finish_gelu(const Gemm& g, int64_t i0, int64_t i1, int64_t first, int64_t last) {
   if (!g.gelu && !g.before_gelu) return;
+  typedef Many<kGeluTogether> Vectors;
+  const auto part = [&](float* c, float* y, const float* h, int n) {
+    if (!h) return store_n(y, gelu_v(load_n(c, n)), n);
+    vf value, slope;
+    gelu_both_v(load_n(h, n), &value, &slope);
+    store_n(c, load_n(c, n) * slope, n);
+    if (y) store_n(y, value, n);
+  };
   for (int64_t i = i0; i < i1; i++) {
     float* c = g.c + i * g.ldc;
     float* y = g.gelu ? g.gelu + i * g.ldc : nullptr;
     const float* h = g.before_gelu ? g.before_gelu + i * g.ldc : nullptr;
-    const auto part = [&](int64_t j, int n) {
-      if (!h) return store_n(y + j, gelu_v(load_n(c + j, n)), n);
-      vf value, slope;
-      gelu_both_v(load_n(h + j, n), &value, &slope);
-      store_n(c + j, load_n(c + j, n) * slope, n);
-      if (y) store_n(y + j, value, n);
-    };
     int64_t j = first;
-    for (; j + W <= last; j += W) part(j, W);
-    if (j < last) part(j, (int)(last - j));
+    for (; j + kGeluTogether * W <= last; j += kGeluTogether * W) {
+      const Vectors x = make_many<kGeluTogether>([&](int v) { return load((h ? h : c) + j + v * W); });
+      Vectors value, slope;
+      if (h) {
+        gelu_both_v(x, &value, &slope);
+        LAB_UNROLL
+        for (int v = 0; v < kGeluTogether; v++) store(c + j + v * W, load(c + j + v * W) * slope.v[v]);
+      } else value = gelu_v(x);
+      if (!y) continue;
+      LAB_UNROLL
+      for (int v = 0; v < kGeluTogether; v++) store(y + j + v * W, value.v[v]);
+    }
+    for (; j < last; j += W) part(c + j, y ? y + j : y, h ? h + j : h, (int)(last - j < W ? last - j : W));
   }
 }
 
@@ -215,7 +230,7 @@ bool prepare(GemmPlan& plan, int slot) {
   if (g.ta) {
     // Sums over rows: depth and packing as measured at the shapes of models of d_model 32 to 256.
     plan.depth = g.depth ? g.depth : g.n <= 64 ? 512 : g.n <= 128 ? 256 : 128;
-    plan.pack_a = g.m * g.n >= 16384;
+    plan.pack_a = g.m * g.n > 16384;
     in_place = is_whole && g.n < 1024;
   } else {
     plan.depth = g.k <= 1024 ? g.k : 512;

@@ -6,7 +6,7 @@
 
 #include "parts.h"
 #include "pool.h"
-#include "simd.h"
+#include "functions.h"
 #include "variant.h"
 
 namespace {
@@ -57,22 +57,23 @@ void layer_norm(const LayerNorm& t) {
   });
 }
 
-/** Adds the rows of `partial` [count, d] in order. */
-inline void add_pieces(const float* partial, int64_t count, int64_t stride, int64_t d, float* out) {
+/** Adds the rows of `partial` [count, d] in order, to what `out` holds where that is asked for. */
+inline void add_pieces(const float* partial, int64_t count, int64_t stride, int64_t d, float* out, bool accumulate) {
   columns(d, [&](int64_t c, int n) {
     vf sum = load_part(partial + c, n);
+    if (accumulate) sum += load_part(out + c, n);
     for (int64_t i = 1; i < count; i++) sum += load_part(partial + i * stride + c, n);
     store_part(out + c, sum, n);
   });
 }
 
 void layer_norm_grad(const LayerNorm& t) {
-  const int64_t d = t.d, count = (t.m + kRowsAPiece - 1) / kRowsAPiece;
+  const int64_t d = t.d, piece = t.piece ? t.piece : kRowsAPiece, count = (t.m + piece - 1) / piece;
   const int64_t stride = (d + W - 1) / W * W;
   float* partial = (float*)scratch(3, sizeof(float) * (size_t)(2 * count * stride));
   if (!partial) return;
-  pieces(t.m, kRowsAPiece, [&](int64_t first, int64_t last) {
-    float* gains = partial + first / kRowsAPiece * 2 * stride;
+  pieces(t.m, piece, [&](int64_t first, int64_t last) {
+    float* gains = partial + first / piece * 2 * stride;
     float* biases = gains + stride;
     for (int64_t c = 0; c < 2 * stride; c += W) store(gains + c, vf{});
     for (int64_t r = first; r < last; r++) {
@@ -101,8 +102,8 @@ void layer_norm_grad(const LayerNorm& t) {
       });
     }
   });
-  add_pieces(partial, count, 2 * stride, d, t.dg);
-  add_pieces(partial + stride, count, 2 * stride, d, t.db);
+  add_pieces(partial, count, 2 * stride, d, t.dg, t.accumulate);
+  add_pieces(partial + stride, count, 2 * stride, d, t.db, t.accumulate);
 }
 
 void column_sums(const float* x, float* y, int64_t rows, int64_t d) {
@@ -117,7 +118,7 @@ void column_sums(const float* x, float* y, int64_t rows, int64_t d) {
       store_part(to + c, sum, n);
     });
   });
-  add_pieces(partial, count, stride, d, y);
+  add_pieces(partial, count, stride, d, y, false);
 }
 
 /** Largest element of a row, and the sum of exp(x - largest), which is NaN if any element is. */

@@ -100,41 +100,40 @@ LAB_INLINE float max_lanes(vf v) {
 
 LAB_INLINE vf bits_to_float(vi v) { return (vf)v; }
 
-/** `exp(x)` to about 2 units in the last place: `2^n e^r`, |r| <= ln 2 / 2, e^r by a polynomial of degree 6
- * (Cephes' coefficients). Above 88.7 infinity, below -87.3 zero (AVX-512: subnormal), NaN stays NaN. */
-LAB_INLINE vf exp_v(vf x) {
-#if defined(__AVX512F__)
-  // min and max return their second operand where one is NaN.
-  const vf y = (vf)_mm512_max_ps((__m512)splat(-104.0f), _mm512_min_ps((__m512)splat(89.0f), (__m512)x));
-  const vf n = (vf)_mm512_roundscale_ps((__m512)(y * splat(1.44269504f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-#else
-  const vf hi = splat(88.72283f), lo = splat(-87.33654f);
-  const vf magic = splat(12582912.0f);
-  vf y = x > hi ? hi : x;
-  y = y < lo ? lo : y;
-  const vf n = (y * splat(1.44269504f) + magic) - magic;
-#endif
-  vf r = y - n * splat(0.693359375f);
-  r = r - n * splat(-2.12194440e-4f);
-  vf p = splat(1.9875691500e-4f);
-  p = p * r + splat(1.3981999507e-3f);
-  p = p * r + splat(8.3334519073e-3f);
-  p = p * r + splat(4.1665795894e-2f);
-  p = p * r + splat(1.6666665459e-1f);
-  p = p * r + splat(5.0000001201e-1f);
-  p = p * (r * r) + (r + splat(1.0f));
-#if defined(__AVX512F__)
-  return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
-#else
-  // Two factors, so that n = 128 does not overflow the exponent; a NaN has a meaningless n and stays NaN.
-  const vi whole = __builtin_convertvector(n == n ? n : vf{}, vi);
-  const vi half = whole >> 1;
-  const vf first = bits_to_float((half + 127) << 23);
-  const vf second = bits_to_float((whole - half + 127) << 23);
-  vf result = p * first * second;
-  result = x > hi ? splat(__builtin_inff()) : result;
-  return x < lo ? vf{} : result;
-#endif
+/** N vectors that go through a function side by side: what one waits for, the others fill. A chain of twenty dependent
+ * operations on one vector after the other keeps the multipliers half idle. */
+template <int N>
+struct Many {
+  vf v[N];
+};
+
+template <int N, class F>
+LAB_INLINE Many<N> make_many(F f) {
+  Many<N> y;
+  LAB_UNROLL
+  for (int i = 0; i < N; i++) y.v[i] = f(i);
+  return y;
+}
+
+template <int N>
+LAB_INLINE Many<N> operator+(Many<N> a, Many<N> b) { return make_many<N>([&](int i) { return a.v[i] + b.v[i]; }); }
+template <int N>
+LAB_INLINE Many<N> operator-(Many<N> a, Many<N> b) { return make_many<N>([&](int i) { return a.v[i] - b.v[i]; }); }
+template <int N>
+LAB_INLINE Many<N> operator*(Many<N> a, Many<N> b) { return make_many<N>([&](int i) { return a.v[i] * b.v[i]; }); }
+template <int N>
+LAB_INLINE Many<N> operator+(Many<N> a, vf b) { return make_many<N>([&](int i) { return a.v[i] + b; }); }
+template <int N>
+LAB_INLINE Many<N> operator-(Many<N> a, vf b) { return make_many<N>([&](int i) { return a.v[i] - b; }); }
+template <int N>
+LAB_INLINE Many<N> operator*(Many<N> a, vf b) { return make_many<N>([&](int i) { return a.v[i] * b; }); }
+
+/** `f` of one vector, or of each. */
+template <class F, class... More>
+LAB_INLINE vf each_of(F f, vf x, More... more) { return f(x, more...); }
+template <class F, int N, class... More>
+LAB_INLINE Many<N> each_of(F f, Many<N> x, More... more) {
+  return make_many<N>([&](int i) { return f(x.v[i], more.v[i]...); });
 }
 
 #if defined(__AVX512F__)
@@ -173,57 +172,6 @@ LAB_INLINE void transpose_16(const float* x, int64_t ld, float* to, int64_t to_l
 }
 #endif
 
-/** `1 / x` for finite x of ordinary size, to about 1 unit in the last place. */
-LAB_INLINE vf reciprocal_v(vf x) {
-#if defined(__AVX512F__)
-  const vf y = (vf)_mm512_rcp14_ps((__m512)x);
-  return y + y * (splat(1.0f) - x * y);
-#else
-  return splat(1.0f) / x;
-#endif
-}
-
-/** `1 / (1 + exp(-x))`; 0 below -80, where it is less than 2e-35. */
-LAB_INLINE vf sigmoid_v(vf x) {
-  const vi is_low = x < splat(-80.0f);
-  const vf y = reciprocal_v(splat(1.0f) + exp_v(is_low ? vf{} : -x));
-  return is_low ? vf{} : y;
-}
-
-/** Natural logarithm: `x = 2^e m`, sqrt(1/2) <= m < sqrt(2), log m by a polynomial of degree 9 in m - 1 (Cephes).
- * log 0 = -infinity, of a negative number NaN. */
-LAB_INLINE vf log_v(vf x) {
-  const vf tiny = splat(1.17549435e-38f);
-  const vi is_small = x < tiny;
-  const vf scaled = is_small ? x * splat(8388608.0f) : x;
-  const vi bits = (vi)scaled;
-  vi e = ((bits >> 23) & 0xff) - 126;
-  e = is_small ? e - 23 : e;
-  vf m = bits_to_float((bits & 0x007fffff) | 0x3f000000);
-  const vi below = m < splat(0.707106781f);
-  e = below ? e - 1 : e;
-  m = below ? m + m : m;
-  m = m - splat(1.0f);
-  const vf z = m * m;
-  vf p = splat(7.0376836292e-2f);
-  p = p * m + splat(-1.1514610310e-1f);
-  p = p * m + splat(1.1676998740e-1f);
-  p = p * m + splat(-1.2420140846e-1f);
-  p = p * m + splat(1.4249322787e-1f);
-  p = p * m + splat(-1.6668057665e-1f);
-  p = p * m + splat(2.0000714765e-1f);
-  p = p * m + splat(-2.4999993993e-1f);
-  p = p * m + splat(3.3333331174e-1f);
-  const vf ef = __builtin_convertvector(e, vf);
-  vf y = p * m * z + ef * splat(-2.12194440e-4f) - splat(0.5f) * z;
-  vf result = m + y + ef * splat(0.693359375f);
-  const vf inf = splat(__builtin_inff());
-  result = x == inf ? inf : result;
-  result = x == vf{} ? -inf : result;
-  result = (x < vf{} || x != x) ? splat(__builtin_nanf("")) : result;
-  return result;
-}
-
 LAB_INLINE vf sqrt_v(vf x) {
 #if defined(__AVX512F__)
   return (vf)_mm512_sqrt_ps((__m512)x);
@@ -234,70 +182,6 @@ LAB_INLINE vf sqrt_v(vf x) {
   for (int i = 0; i < W; i++) y[i] = __builtin_sqrtf(x[i]);
   return y;
 #endif
-}
-
-/** 2 sqrt(2 / pi), and the cubic term of the tanh form. */
-constexpr float kGeluScale = 1.5957691216f, kGeluCubic = 0.044715f;
-
-/** `1 / (1 + 2^t)` to about 3 units in the last place; 0 above t = 115, where it is less than 3e-35; NaN stays NaN.
- * `complement` is 1 less that, without cancellation. `2^t = 2^n 2^r`, |r| <= 1/2, 2^r = 1 + r q(r), q of degree 5
- * through the Chebyshev points. */
-LAB_INLINE vf gate_v(vf t, vf* complement) {
-  const vi is_high = t > splat(115.0f);
-#if defined(__AVX512F__)
-  // min and max return their second operand where one is NaN.
-  t = (vf)_mm512_max_ps((__m512)splat(-126.0f), _mm512_min_ps((__m512)splat(126.0f), (__m512)t));
-  const vf n = (vf)_mm512_roundscale_ps((__m512)t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-#else
-  const vf magic = splat(12582912.0f);
-  t = t > splat(126.0f) ? splat(126.0f) : t;
-  t = t < splat(-126.0f) ? splat(-126.0f) : t;
-  const vf n = (t + magic) - magic;
-#endif
-  const vf r = t - n;
-  vf p = splat(0.000154531629f);
-  p = p * r + splat(0.00133908634f);
-  p = p * r + splat(0.00961808256f);
-  p = p * r + splat(0.0555035711f);
-  p = p * r + splat(0.240226508f);
-  p = p * r + splat(0.693147188f);
-  p = p * r + splat(1.0f);
-#if defined(__AVX512F__)
-  p = (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
-#else
-  p = p * bits_to_float((__builtin_convertvector(n == n ? n : vf{}, vi) + 127) << 23);
-#endif
-  const vf s = is_high ? vf{} : reciprocal_v(splat(1.0f) + p);
-  *complement = p * s;
-  return s;
-}
-
-/** `sigmoid(2u)`, u GELU's cubic, from x and its square. The constants carry -log2 e. */
-LAB_INLINE vf gelu_gate(vf x, vf square, vf* complement) {
-  constexpr float kLog2e = 1.44269504f;
-  return gate_v(x * (square * splat(-kLog2e * kGeluScale * kGeluCubic) + splat(-kLog2e * kGeluScale)), complement);
-}
-
-/** GELU in its tanh form, as `x sigmoid(2u)` (model/ops/gelu.ts). */
-LAB_INLINE vf gelu_v(vf x) {
-  vf complement;
-  return x * gelu_gate(x, x * x, &complement);
-}
-
-/** GELU and its derivative. */
-LAB_INLINE void gelu_both_v(vf x, vf* value, vf* slope) {
-  const vf square = x * x;
-  vf complement;
-  const vf s = gelu_gate(x, square, &complement);
-  const vf inner = x * (square * splat(3 * kGeluCubic * kGeluScale) + splat(kGeluScale));
-  *value = x * s;
-  *slope = s * (inner * complement + splat(1.0f));
-}
-
-LAB_INLINE vf gelu_slope_v(vf x) {
-  vf value, slope;
-  gelu_both_v(x, &value, &slope);
-  return slope;
 }
 
 }  // namespace

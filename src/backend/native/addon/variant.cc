@@ -4,9 +4,10 @@
 #include <time.h>
 
 #include "attention.h"
+#include "block.h"
 #include "elementwise.h"
 #include "gemm.h"
-#include "joined.h"
+#include "head-loss.h"
 #include "rows.h"
 #include "variant.h"
 
@@ -46,9 +47,9 @@ double fma_peak(double seconds) {
 namespace lab {
 
 extern const Variant LAB_VARIANT = {
-    LAB_NAME,       gemm,        mlp,           mlp_grad,           head_loss,    projections, projections_grad, attention,
-    attention_grad, layer_norm,  layer_norm_grad, gelu,             gelu_grad,    cross_entropy, cross_entropy_grad,
-    column_sums,    square_sum,  adamw,         softmax,            unary,        binary,      reduce,           fma_peak,
+    LAB_NAME,     gemm,          head_loss,          block,       block_grad, attention, attention_grad, layer_norm,
+    layer_norm_grad, gelu,       gelu_grad,          cross_entropy, cross_entropy_grad, column_sums, square_sum,
+    adamw,        softmax,       unary,              binary,      reduce,     fma_peak,
 };
 
 }  // namespace lab

@@ -27,16 +27,6 @@ struct Gemm {
   int64_t depth;
 };
 
-/** `y = gelu(x w_fc + b_fc) w_proj + b_proj + r`: x, r, y [m, d]; w_fc [d, f], w_proj [f, d]; what is before GELU is
- * kept in hidden [m, f]. The backward pass has dy and gives the gradients. Biases and theirs may be null. */
-struct Mlp {
-  int64_t m, d, f;
-  const float *x, *w_fc, *b_fc, *w_proj, *b_proj, *residual;
-  float *hidden, *y;
-  const float* dy;
-  float *dx, *dw_fc, *db_fc, *dw_proj, *db_proj;
-};
-
 /** Mean cross-entropy of `x w` (w [d, v], or [v, d] with tw) against the targets, and its gradients: the logits
  * themselves are never whole. */
 struct HeadLoss {
@@ -47,18 +37,6 @@ struct HeadLoss {
   float *loss, *dx, *dw;
 };
 
-/** Three linear maps of one x [m, k]: y = x w + b, each w [k, n]. The backward pass has dy and gives dw, db and the
- * sum of the three dx. Biases and theirs may be null. */
-struct Projections {
-  int64_t m, k, n;
-  const float* x;
-  const float *w[3], *b[3];
-  float* y[3];
-  const float* dy[3];
-  float* dx;
-  float *dw[3], *db[3];
-};
-
 /** Rows [batch n_ctx, n_head d_head]; lse [batch n_head n_ctx]. The backward pass also reads dy and lse. */
 struct Attention {
   int64_t batch, n_ctx, n_head, d_head;
@@ -66,6 +44,22 @@ struct Attention {
   float *out, *lse;
   float *dq, *dk, *dv;
 };
+
+/** A transformer block of rows [batch n_ctx, n_head d_head], its MLP f wide. Layers in the order c_q, c_k, c_v, c_proj,
+ * the MLP's c_fc and c_proj; norms (gain g, shift) ln_1, ln_2. Biases and theirs may be null. The forward pass fills
+ * `tape` (of `block_tape_size` elements); the backward pass reads it, x and dy. */
+struct TransformerBlock {
+  int64_t batch, n_ctx, n_head, d_head, f;
+  float eps;
+  const float *x, *g[2], *shift[2], *w[6], *b[6];
+  float *tape, *y;
+  const float* dy;
+  float *dx, *dg[2], *dshift[2], *dw[6], *db[6];
+};
+
+inline int64_t block_tape_size(const TransformerBlock& t) {
+  return t.batch * t.n_ctx * (7 * t.n_head * t.d_head + t.f + t.n_head + 4);
+}
 
 struct LayerNorm {
   int64_t m, d;
@@ -75,6 +69,9 @@ struct LayerNorm {
   float *dx, *dg, *db;
   /** Added to dx: the gradient of the residual path around the norm, or null. */
   const float* residual;
+  /** Whether dg and db add to what they hold; rows whose sums are made in one go, 0 for the kernel's choice. */
+  bool accumulate;
+  int64_t piece;
 };
 
 struct CrossEntropy {
@@ -108,11 +105,9 @@ enum Reduction { kSum, kMean, kMaximum, kMinimum };
 struct Variant {
   const char* name;
   void (*gemm)(const Gemm&);
-  void (*mlp)(const Mlp&);
-  void (*mlp_grad)(const Mlp&);
   void (*head_loss)(const HeadLoss&);
-  void (*projections)(const Projections&);
-  void (*projections_grad)(const Projections&);
+  void (*block)(const TransformerBlock&);
+  void (*block_grad)(const TransformerBlock&);
   void (*attention)(const Attention&);
   void (*attention_grad)(const Attention&);
   void (*layer_norm)(const LayerNorm&);
