@@ -42,7 +42,7 @@ const VARIANTS: Partial<Record<string, Variant[]>> = {
     { name: 'avx2', table: 'kAvx2', width: 8, flags: ['-mavx2', '-mfma'] },
     PORTABLE,
   ],
-  arm64: [{ name: 'neon', table: 'kNeon', width: 4, flags: [] }, PORTABLE],
+  arm64: [{ name: 'neon', table: 'kNeon', width: 4, flags: [] }],
 };
 
 /** A finished library, or why there is none and what to do. */

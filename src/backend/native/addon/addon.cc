@@ -26,7 +26,7 @@ std::vector<Candidate> candidates() {
                           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
   return {{&kAvx512, has_avx512}, {&kAvx2, has_avx2}, {&kPortable, true}};
 #elif defined(__aarch64__)
-  return {{&kNeon, true}, {&kPortable, true}};
+  return {{&kNeon, true}};
 #else
   return {{&kPortable, true}};
 #endif

@@ -128,12 +128,15 @@ struct Variant {
   double (*fma_peak)(double seconds);
 };
 
-extern const Variant kPortable;
 #if defined(__x86_64__)
 extern const Variant kAvx2;
 extern const Variant kAvx512;
-#elif defined(__aarch64__)
+#endif
+/** Of the compiler's own vectors: NEON's on ARM, where they always are. */
+#if defined(__aarch64__)
 extern const Variant kNeon;
+#else
+extern const Variant kPortable;
 #endif
 
 }  // namespace lab
