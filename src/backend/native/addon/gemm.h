@@ -91,11 +91,11 @@ inline void pack_b_transposed(const Gemm& g, int64_t k0, int64_t depth, int64_t 
 /** Elements of a packed group of rows of a: a whole vector may be stored at its end. */
 LAB_INLINE int64_t group_size(int64_t depth) { return kGroup * depth + W; }
 
-/** Columns i0 .. i1 of a, to be read transposed, in groups: [depth, kGroup]. */
-inline void pack_a(const Gemm& g, int64_t k0, int64_t depth, int64_t i0, int64_t i1, float* to) {
-  const int64_t size = group_size(depth);
-  for (int64_t p = 0; p < depth; p++) {
-    const float* from = g.a + (k0 + p) * g.lda;
+/** Columns i0 .. i1 of a, to be read transposed, in groups: [k, kGroup]. */
+inline void pack_a(const Gemm& g, int64_t i0, int64_t i1, float* to) {
+  const int64_t size = group_size(g.k);
+  for (int64_t p = 0; p < g.k; p++) {
+    const float* from = g.a + p * g.lda;
     float* row = to + p * kGroup;
     for (int64_t i = i0; i < i1; i += kGroup, row += size) {
       const int64_t rows = i1 - i < kGroup ? i1 - i : kGroup;
@@ -194,16 +194,14 @@ inline void gemm_part(const GemmPlan& plan, int64_t i0, int64_t i1, int64_t j0, 
   const auto rows_at = [&](int64_t i) { return (int)(i1 - i < kGroup ? i1 - i : kGroup); };
   const auto end_of = [&](int64_t j) { return panels.column(j) < g.n ? panels.column(j) : g.n; };
   if (g.ta) {
-    for (int64_t from = 0; from < g.k; from += plan.depth) {
-      start_block(from);
-      if (packed_a) pack_a(g, k0, depth, i0, i1, packed_a);
-      if (plan.rows_first) {
-        for (int64_t i = i0; i < i1; i += kGroup)
-          for (int64_t j = j0; j < j1; j++) tiles(j, i, rows_at(i));
-      } else {
-        for (int64_t j = j0; j < j1; j++)
-          for (int64_t i = i0; i < i1; i += kGroup) tiles(j, i, rows_at(i));
-      }
+    start_block(0);
+    if (packed_a) pack_a(g, i0, i1, packed_a);
+    if (plan.rows_first) {
+      for (int64_t i = i0; i < i1; i += kGroup)
+        for (int64_t j = j0; j < j1; j++) tiles(j, i, rows_at(i));
+    } else {
+      for (int64_t j = j0; j < j1; j++)
+        for (int64_t i = i0; i < i1; i += kGroup) tiles(j, i, rows_at(i));
     }
     finish_gelu(g, i0, i1, panels.column(j0), end_of(j1));
     return;
@@ -228,10 +226,9 @@ bool prepare(GemmPlan& plan, int slot) {
   const bool is_whole = !g.tb && g.n % W == 0;
   bool in_place;
   if (g.ta) {
-    // Sums over rows: depth and packing as measured at the shapes of models of d_model 32 to 256.
-    plan.depth = g.depth ? g.depth : g.n <= 64 ? 512 : g.n <= 128 ? 256 : 128;
+    plan.depth = g.k;
     plan.pack_a = g.m * g.n > 16384;
-    in_place = is_whole && g.n < 1024;
+    in_place = is_whole && g.n < 512;
   } else {
     plan.depth = g.k <= 1024 ? g.k : 512;
     // A product of one panel, or of few rows, reads b in place.
@@ -269,9 +266,31 @@ void execute(const GemmPlan& plan) {
   });
 }
 
+/** Rows that a sum over rows takes in one chain, as measured at the shapes of models of d_model 32 to 256. */
+LAB_INLINE int64_t chain_depth(const Gemm& g) {
+  return g.depth ? g.depth : g.m <= 64 && g.n <= 64 ? 256 : 96;
+}
+
 void gemm(const Gemm& g) {
-  GemmPlan plan(g);
-  if (prepare(plan, 0)) execute(plan);
+  if (!g.ta) {
+    GemmPlan plan(g);
+    if (prepare(plan, 0)) execute(plan);
+    return;
+  }
+  // Block after block, so that what is packed of b stays in the cache.
+  const int64_t depth = chain_depth(g);
+  for (int64_t k0 = 0; k0 < g.k; k0 += depth) {
+    Gemm block = g;
+    block.k = g.k - k0 < depth ? g.k - k0 : depth;
+    block.a = g.a + k0 * g.lda;
+    block.b = g.tb ? g.b + k0 : g.b + k0 * g.ldb;
+    block.accumulate = g.accumulate || k0 > 0;
+    block.bias = k0 + depth < g.k ? nullptr : g.bias;
+    block.residual = k0 + depth < g.k ? nullptr : g.residual;
+    GemmPlan plan(block);
+    if (!prepare(plan, 0)) return;
+    execute(plan);
+  }
 }
 
 }  // namespace
