@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "subnormals.h"
 #include "variant.h"
 
 namespace lab {
@@ -39,6 +40,7 @@ class Call {
  private:
   void* data(size_t i, int64_t count);
   void fail(const char* format, ...) __attribute__((format(printf, 2, 3)));
+  SubnormalsAsZero mode_;
   napi_env env_;
   const char* name_;
   std::vector<double> values_;

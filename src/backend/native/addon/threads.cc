@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "subnormals.h"
+
 namespace lab {
 namespace {
 
@@ -51,6 +53,7 @@ void pause() {
 }
 
 void work() {
+  const SubnormalsAsZero mode;
   uint64_t seen = 0;
   const auto is_idle = [&] {
     const uint64_t claim = claims.load();
