@@ -55,7 +55,7 @@ describe.skipIf(WITHOUT_NATIVE !== '')(`native backend ${WITHOUT_NATIVE}`, () =>
   it('agrees between instruction sets', async () => {
     const expected = threeSteps();
     const others = (await nativeInstructionSets()).slice(1);
-    expect(others).toContain('portable');
+    expect([fastest, ...others].at(-1)).toBe(process.arch === 'arm64' ? 'neon' : 'portable');
     for (const instruction_set of others) {
       await configureNative({ instruction_set });
       for (const [name, values] of Object.entries(threeSteps())) {
@@ -64,6 +64,14 @@ describe.skipIf(WITHOUT_NATIVE !== '')(`native backend ${WITHOUT_NATIVE}`, () =>
         expect(values, `${name} on ${instruction_set}`).toBeAllclose(expected[name]!, tolerance);
       }
     }
+  });
+
+  it('takes subnormal results as zero, and leaves JavaScript its own', () => {
+    const products = tf.tidy(() => tf.mul(tf.tensor1d([1e-20, 1e-17]), tf.scalar(1e-20)).dataSync());
+    expect(products[0]).toBe(0);
+    expect(products[1]).toBeCloseTo(1e-37, 43);
+    const halves = Float64Array.of(1e-310, 3e-308).map((v) => v / 2);
+    expect([...halves]).toEqual([5e-311, 1.5e-308]);
   });
 
   it('allocates nothing in the steady state: memory is flat over 10,000 steps', async () => {

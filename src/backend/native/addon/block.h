@@ -9,12 +9,8 @@
 
 namespace {
 
-/** Rows of the sequences that go through a block together: about 48 while they, the weights and their gradients fit
- * the second-level cache, 96 to share the way of wider weights through it. */
-LAB_INLINE int64_t block_unit(int64_t n_ctx, int64_t d) {
-  const int64_t least = d < 96 ? kRowsTogether / 2 : kRowsTogether;
-  return (least + n_ctx - 1) / n_ctx * n_ctx;
-}
+/** Rows of the sequences that go through a block together. */
+LAB_INLINE int64_t block_unit(int64_t n_ctx) { return (kRowsTogether + n_ctx - 1) / n_ctx * n_ctx; }
 
 /** Rows of a weight's gradient that are summed in one chain: a unit's in even parts. */
 LAB_INLINE int64_t chain_rows(int64_t unit) {
@@ -59,7 +55,7 @@ LAB_INLINE Attention attention_of(const TransformerBlock& t, const BlockTape& ta
 }
 
 void block(const TransformerBlock& t) {
-  const int64_t m = t.batch * t.n_ctx, d = t.n_head * t.d_head, f = t.f, span = span_rows(block_unit(t.n_ctx, d));
+  const int64_t m = t.batch * t.n_ctx, d = t.n_head * t.d_head, f = t.f, span = span_rows(block_unit(t.n_ctx));
   const BlockTape tape(t);
   const float* const* w = t.w;
   RowProduct q(d, d, w[0], false, 4), k(d, d, w[1], false, 5), v(d, d, w[2], false, 6), mix(d, d, w[3], false, 10);
@@ -101,7 +97,7 @@ void block(const TransformerBlock& t) {
 /** Gradients of the weight and bias of layer `i` of a span of rows, one unit after the other. */
 inline void add_layer_grad(const TransformerBlock& t, int i, int64_t first, int64_t rows, const float* x, int64_t k,
                            const float* dy, int64_t n) {
-  const int64_t unit = block_unit(t.n_ctx, t.n_head * t.d_head);
+  const int64_t unit = block_unit(t.n_ctx);
   each_rows(rows, unit, [&](int64_t from, int64_t count) {
     const bool accumulate = first + from > 0;
     add_weight_grad(x + from * k, k, dy + from * n, n, count, chain_rows(unit), accumulate, t.dw[i]);
@@ -111,7 +107,7 @@ inline void add_layer_grad(const TransformerBlock& t, int i, int64_t first, int6
 
 void block_grad(const TransformerBlock& t) {
   const int64_t m = t.batch * t.n_ctx, d = t.n_head * t.d_head, f = t.f;
-  const int64_t unit = block_unit(t.n_ctx, d), span = span_rows(unit);
+  const int64_t unit = block_unit(t.n_ctx), span = span_rows(unit);
   const BlockTape tape(t);
   const float* const* w = t.w;
   RowProduct q(d, d, w[0], true, 4), k(d, d, w[1], true, 5), v(d, d, w[2], true, 6), mix(d, d, w[3], true, 10);
