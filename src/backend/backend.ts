@@ -6,8 +6,26 @@ import os from 'node:os';
 import { LabError } from '../lib/errors.ts';
 import { tf } from '../tf.ts';
 import { configureNative, findNative, nativeInstructionSets, startNative } from './native/native.ts';
-import { findTensorflow, startTensorflow } from './tensorflow.ts';
+import {
+  findTensorflow,
+  numOps,
+  startTensorflow,
+  type TensorflowFacts,
+  tensorflowFacts,
+} from './tensorflow/tensorflow.ts';
 import { startWasm } from './wasm/wasm.ts';
+import {
+  type AdapterFacts,
+  describeAdapter,
+  deviceFailure,
+  findWebgpu,
+  numDispatches,
+  settleWebgpu,
+  startWebgpu,
+} from './webgpu/webgpu.ts';
+
+export { setupTensorflow, type TensorflowSetup } from './tensorflow/tensorflow.ts';
+export { type AdapterFacts, describeAdapter } from './webgpu/webgpu.ts';
 
 /** A started backend, as records name it. */
 export interface BackendInfo {
@@ -19,6 +37,8 @@ export interface BackendInfo {
   /** Results are bit for bit reproducible on one backend and instruction set. */
   instruction_set: string;
   versions: Record<string, string>;
+  /** TensorFlow's: matrix products in float32, or by a GPU rounded to TF32 first. */
+  matmul_precision?: 'float32' | 'tf32';
 }
 
 /** Whether a backend can start here, and if not, why and what to do. */
@@ -34,9 +54,9 @@ interface Backend {
   name: string;
   what: string;
   /** Null when it can start, else why not and what to do. */
-  missing: () => Promise<string | null>;
+  missing: (options: StartOptions) => Promise<string | null>;
   /** Starts it and returns tfjs's name for it. */
-  start: () => Promise<string>;
+  start: (options: StartOptions) => Promise<string>;
 }
 
 /** Fastest first: the order in which `auto` tries them. */
@@ -45,7 +65,13 @@ const BACKENDS: Backend[] = [
     name: 'cuda',
     what: "TensorFlow's CUDA kernels (@tensorflow/tfjs-node-gpu)",
     missing: () => findTensorflow({ needs_gpu: true }),
-    start: startTensorflow,
+    start: () => startTensorflow({ needs_gpu: true }),
+  },
+  {
+    name: 'webgpu',
+    what: 'WGSL kernels of our own on any GPU, through Dawn (packages webgpu and @tensorflow/tfjs-backend-webgpu)',
+    missing: findWebgpu,
+    start: startWebgpu,
   },
   {
     name: 'native',
@@ -57,7 +83,7 @@ const BACKENDS: Backend[] = [
     name: 'tensorflow',
     what: "TensorFlow's CPU kernels (@tensorflow/tfjs-node-gpu without a GPU)",
     missing: () => findTensorflow({ needs_gpu: false }),
-    start: startTensorflow,
+    start: () => startTensorflow({ needs_gpu: false }),
   },
   {
     name: 'wasm',
@@ -79,11 +105,11 @@ const BACKENDS: Backend[] = [
 /** Names that `--backend` takes. */
 const BACKEND_NAMES = ['auto', ...BACKENDS.map((b) => b.name)];
 
-/** State of every backend on this machine, fastest first. */
-export async function describeBackends(): Promise<BackendStatus[]> {
+/** State of every backend on this machine, fastest first; of `webgpu` with the adapter asked for. */
+export async function describeBackends(options: StartOptions = {}): Promise<BackendStatus[]> {
   return Promise.all(
     BACKENDS.map(async ({ name, what, missing }) => {
-      const reason = await missing();
+      const reason = await missing(options);
       return { name, what, is_available: reason === null, reason: reason ?? '' };
     }),
   );
@@ -91,13 +117,13 @@ export async function describeBackends(): Promise<BackendStatus[]> {
 
 /** The name that `choice` stands for here: itself, or for `auto` the first that is available.
  * Throws `no_backend` with the reason where it cannot start. */
-export async function resolveBackend(choice: string): Promise<string> {
+export async function resolveBackend(choice: string, options: StartOptions = {}): Promise<string> {
   if (choice === 'auto') {
-    for (const { name, missing } of BACKENDS) if ((await missing()) === null) return name;
+    for (const { name, missing } of BACKENDS) if ((await missing(options)) === null) return name;
   }
   const backend = BACKENDS.find((b) => b.name === choice);
   if (!backend) throw new LabError('usage', `unknown backend: ${choice}; one of ${BACKEND_NAMES.join(', ')}`);
-  const reason = await backend.missing();
+  const reason = await backend.missing(options);
   if (reason !== null) throw new LabError('no_backend', `backend ${choice} is not available: ${reason}`);
   return choice;
 }
@@ -106,6 +132,8 @@ export async function resolveBackend(choice: string): Promise<string> {
 export interface StartOptions {
   /** Threads a kernel uses, 1 .. 256; default 1. Only `native` takes more than one; results are the same bits. */
   threads?: number | undefined;
+  /** A part of a GPU adapter's name, any case: for `webgpu`. Default: the best hardware adapter. */
+  adapter?: string | undefined;
 }
 
 /** Throws `usage` where the backend `name` does not take that many threads. */
@@ -118,18 +146,29 @@ function requireThreads(name: string, threads: number): void {
   );
 }
 
+/** Throws `usage` where an adapter is named for a backend that has none. */
+function requireNoAdapter(name: string, adapter: string | undefined): void {
+  if (adapter === undefined || name === 'webgpu') return;
+  throw new LabError('usage', `--adapter ${adapter} is for the webgpu backend, not ${name}; use --backend webgpu`);
+}
+
 /** Starts the backend that `choice` stands for and makes it tfjs's current one.
- * Throws `no_backend` with the reason where it cannot start, `usage` where it does not take the threads. */
-export async function startBackend(choice: string, { threads = 1 }: StartOptions = {}): Promise<BackendInfo> {
-  const name = await resolveBackend(choice);
+ * Throws `no_backend` with the reason where it cannot start, `usage` where it does not take the threads or adapter. */
+export async function startBackend(choice: string, options: StartOptions = {}): Promise<BackendInfo> {
+  const { threads = 1, adapter } = options;
+  const name = await resolveBackend(choice, options);
   requireThreads(name, threads);
+  requireNoAdapter(name, adapter);
   tf.enableProdMode();
   try {
-    const tfjs_name = await BACKENDS.find((b) => b.name === name)!.start();
+    const tfjs_name = await BACKENDS.find((b) => b.name === name)!.start(options);
     await tf.ready();
     if (name === 'native') await configureNative({ threads });
     const has_simd = name !== 'wasm' || (await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT'));
     const on_cpu = name === 'native' ? (await nativeInstructionSets())[0]! : os.arch();
+    const gpu = name === 'webgpu' ? await describeAdapter(options) : null;
+    if (gpu !== null) return infoOfGpu(tfjs_name, gpu);
+    if (tfjs_name === 'tensorflow') return infoOfTensorflow(name, tensorflowFacts()!);
     const instruction_set = name === 'wasm' ? (has_simd ? 'wasm-simd' : 'wasm') : on_cpu;
     return {
       name,
@@ -141,4 +180,41 @@ export async function startBackend(choice: string, { threads = 1 }: StartOptions
   } catch (error) {
     throw new LabError('no_backend', `backend ${name} did not start: ${(error as Error).message}`, { cause: error });
   }
+}
+
+function infoOfTensorflow(name: string, { versions, card, matmul_precision }: TensorflowFacts): BackendInfo {
+  return {
+    name,
+    tfjs_name: 'tensorflow',
+    device: card ?? os.cpus()[0]?.model.trim() ?? os.arch(),
+    instruction_set: `${card ?? os.arch()}, TensorFlow ${versions['tensorflow']}`,
+    versions: { tfjs: tf.version_core, node: process.versions.node, ...versions },
+    matmul_precision,
+  };
+}
+
+function infoOfGpu(tfjs_name: string, { name, driver, vendor, architecture, library }: AdapterFacts): BackendInfo {
+  return {
+    name: 'webgpu',
+    tfjs_name,
+    device: name,
+    instruction_set: `${vendor} ${architecture}`.trim(),
+    versions: { tfjs: tf.version_core, node: process.versions.node, webgpu: library, driver },
+  };
+}
+
+/** What the current backend has had done so far: TensorFlow's operations, or a GPU's programs. Null where that is not
+ * counted. */
+export function numLaunches(): number | null {
+  if (tf.getBackend() === 'tensorflow') return numOps();
+  return tf.getBackend() === 'webgpu' ? numDispatches() : null;
+}
+
+/** Waits until the device has done all it was given: a loop that reads nothing back must call it now and then, or what
+ * waits grows without bound. On the CPU there is nothing to wait for. Throws `no_backend` where the device failed. */
+export async function settleBackend(): Promise<void> {
+  if (tf.getBackend() !== 'webgpu') return;
+  await settleWebgpu().catch(() => {});
+  const failure = deviceFailure();
+  if (failure !== null) throw new LabError('no_backend', failure);
 }

@@ -1,197 +1,189 @@
-/** @file `fit` and `predict`: a law from a study's runs or from a table of points, and what it says elsewhere. */
-import { readFileSync, statSync } from 'node:fs';
+/** @file `fit`: exponents and laws from a study's runs or from a table of points, by any of the three approaches. */
 import {
+  compareLaws,
   type Diagnostic,
   type FitPoint,
+  fitEnvelope,
+  fitIsoflop,
   fitLaw,
+  fitValleys,
+  groupByBudget,
+  holdOut,
+  type IsoflopOptions,
+  judgeApproaches,
+  judgeBreak,
+  judgeOffsets,
   type LawFit,
-  type LossName,
-  optimum,
-  predictLoss,
+  profileParam,
+  recutIsoflops,
 } from '../fit/fit.ts';
 import { EXIT, LabError } from '../lib/errors.ts';
-import { formatCount, formatFixed, formatFlops, formatNumber } from '../lib/format.ts';
-import { readSweep, writeJsonAtomic } from '../log/log.ts';
+import { writeJsonAtomic } from '../log/log.ts';
 import { SCHEMA_VERSION } from '../log/record.ts';
-import { type Counting, type FlopsCounting, type ParamsCounting, pointsOf, readPoints } from '../study/study.ts';
-import type { OutputOptions } from './options.ts';
-import { note, printResult } from './output.ts';
-
-export interface FitCommandOptions extends OutputOptions {
-  law: string;
-  params?: ParamsCounting;
-  flops?: FlopsCounting;
-  loss: LossName;
-  delta?: number;
-  bootstrap?: number;
-  cluster?: 'sizes' | 'runs';
-  seed?: number;
-  columns?: string;
-  dropHighest?: number;
-  minTokens?: number;
-  group?: string;
-  out?: string;
-}
+import { ALL_COUNTINGS, analyseRecords, isoflopCut, plainGroup } from '../study/study.ts';
+import { type FitCommandOptions, lawOptions } from './fit-options.ts';
+import { type FitSource, readSource, sourceCurves } from './fit-source.ts';
+import { lawLines } from './fit-text.ts';
+import { printResult } from './output.ts';
+import {
+  comparisonLines,
+  countingLines,
+  envelopeLines,
+  holdoutLines,
+  isoflopLines,
+  profileLines,
+} from './procedure-text.ts';
 
 /** Replicates of the bootstrap where none are asked for: enough for a 90% interval to a digit. */
 const DEFAULT_REPLICATES = 200;
+/** Replicates of the checks that only ask whether two results agree. */
+const CHECK_REPLICATES = 100;
 
-/** `fit DIR|POINTS.csv`: one law for one group. Throws `usage` for bad input, `too_little_data` where it cannot be fitted. */
-export function fitCommand(source: string, options: FitCommandOptions): number {
-  const counting = { params: options.params ?? 'total', flops: options.flops ?? '6nd' } as const;
-  const points = isFolder(source) ? studyPoints(source, options, counting) : filePoints(source, options);
-  const fit = fitLaw(points, {
-    law: options.law,
-    loss: options.loss,
-    bootstrap: options.bootstrap ?? DEFAULT_REPLICATES,
-    seed: options.seed ?? 0,
-    drop_highest: options.dropHighest ?? 0,
-    min_tokens: options.minTokens ?? 0,
-    keep_draws: true,
-    ...(options.delta === undefined ? {} : { delta: options.delta }),
-    ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
-  });
+/** `fit DIR|POINTS.csv`. Throws `usage` for bad input, `too_little_data` where there is nothing to fit. */
+export function fitCommand(path: string, options: FitCommandOptions): number {
+  checkTogether(options);
+  const source = readSource(path, options);
+  if (options.allCountings) return fitCountings(source, options);
+  if (options.compare) return fitComparison(source, options, options.compare);
+  if (options.approach === '1') return fitApproach1(source, options);
+  if (options.approach === '2') return fitApproach2(source, options);
+  return fitApproach3(source, options);
+}
+
+/** Options that mean something to one approach or table only. */
+const ONLY_FOR: readonly [keyof FitCommandOptions, string, (options: FitCommandOptions) => boolean][] = [
+  ['ends', '--approach 1', ({ approach }) => approach === '1'],
+  ['budgets', '--approach 2', ({ approach }) => approach === '2'],
+  ['window', '--approach 2', ({ approach }) => approach === '2'],
+  ['profile', '--approach 3', ({ approach, compare, allCountings }) => approach === '3' && !compare && !allCountings],
+  ['holdout', '--approach 3', ({ approach, allCountings }) => approach === '3' && !allCountings],
+  ['compare', '--approach 3', ({ approach, allCountings }) => approach === '3' && !allCountings],
+  ['params', 'one counting at a time', ({ allCountings }) => !allCountings],
+  ['flops', 'one counting at a time', ({ allCountings }) => !allCountings],
+];
+
+function checkTogether(options: FitCommandOptions): void {
+  for (const [name, what, is_meant] of ONLY_FOR)
+    if (options[name] !== undefined && !is_meant(options)) throw new LabError('usage', `--${name} is for ${what}`);
+}
+
+/** Writes `--out`, prints the result. */
+function finish(options: FitCommandOptions, value: object, text: () => string[], draws?: object): number {
+  const result = { schema_version: SCHEMA_VERSION, ...value };
+  if (options.out !== undefined) writeJsonAtomic(options.out, { ...result, ...draws });
+  printResult(options, result, () => text().join('\n'));
+  return EXIT.ok;
+}
+
+function fitApproach3(source: FitSource, options: FitCommandOptions): number {
+  const { points, counting } = source;
+  const law = lawOptions(options, DEFAULT_REPLICATES);
+  const fit = fitLaw(points, { ...law, keep_draws: true });
+  if (options.checks) fit.diagnostics.push(...checks(source, fit, options));
+  const profiles = (options.profile ?? []).map((param) => profileParam(points, { ...law, param }));
+  const holdout = options.holdout === undefined ? null : holdOut(points, { ...law, holdout: options.holdout });
   const { draws, ...plain } = fit;
+  const left_out = new Set(fit.dropped.map(({ id }) => id));
+  const shown = points.filter((p, i) => !left_out.has(p.id ?? `point ${i + 1}`));
   const value = {
-    schema_version: SCHEMA_VERSION,
     counting,
     ...plain,
+    ...(profiles.length > 0 ? { profiles } : {}),
+    ...(holdout ? { holdout } : {}),
   };
-  if (options.out !== undefined) writeJsonAtomic(options.out, { ...value, draws });
-  printResult(options, value, () => formatFit(fit));
-  return EXIT.ok;
+  const text = () => [
+    ...lawLines(fit, shown),
+    ...(holdout ? ['', ...holdoutLines(holdout)] : []),
+    ...profiles.flatMap((profile) => ['', ...profileLines(profile)]),
+  ];
+  return finish(options, value, text, { draws });
 }
 
-function isFolder(source: string): boolean {
-  try {
-    return statSync(source).isDirectory();
-  } catch (error) {
-    throw new LabError('usage', `cannot read ${source}: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-function filePoints(file: string, options: FitCommandOptions): FitPoint[] {
-  const meaningless = (['group', 'params', 'flops'] as const).find((name) => options[name] !== undefined);
-  if (meaningless) {
-    throw new LabError('usage', `--${meaningless} is for the folder of a study; ${file} has the columns that it has`);
-  }
-  return readPoints({
-    text: readFileSync(file, 'utf8'),
-    file,
-    ...(options.columns === undefined ? {} : { columns: options.columns }),
+/** What second fits say of the law: another resampling, half the runs, and the valleys of the same runs. */
+function checks(source: FitSource, fit: LawFit, options: FitCommandOptions): Diagnostic[] {
+  const { points } = source;
+  const law = lawOptions(options, DEFAULT_REPLICATES);
+  const found = [...judgeOffsets(points, fit, law), ...judgeBreak(points, law)];
+  if (!fit.exponents) return found;
+  const valleys = isoflopInput(source, options);
+  const replicates = Math.min(law.bootstrap ?? 0, CHECK_REPLICATES);
+  const { exponents, standard_errors } = fitValleys(valleys.points, {
+    ...valleyOptions(options),
+    ...valleys.options,
+    bootstrap: replicates,
   });
-}
-
-/** The finished runs of one group of a study; the study must have one group only, or `--group` name it. */
-function studyPoints(dir: string, options: FitCommandOptions, counting: Counting): FitPoint[] {
-  if (options.columns !== undefined) throw new LabError('usage', '--columns is for a points file, not for a study');
-  const { plan, records: all, problems } = readSweep(dir);
-  const planned = new Set(plan?.runs.map(({ run_id }) => run_id));
-  const records = plan ? all.filter(({ run_id }) => planned.has(run_id)) : all;
-  for (const { message } of problems) note(options, `warning: ${message}`);
-  if (records.length < all.length) {
-    note(options, `warning: ${all.length - records.length} runs of an earlier plan are left out`);
-  }
-  if (records.length === 0) throw new LabError('usage', `${dir} holds no runs`);
-  const groups = [...new Set(records.map(({ group }) => group))];
-  const group = options.group ?? (groups.length === 1 ? groups[0] : undefined);
-  if (group === undefined || !groups.includes(group)) {
-    const problem = options.group === undefined ? 'holds several groups' : `has no group ${options.group}`;
-    throw new LabError('usage', `${dir} ${problem}; name one with --group: ${groups.join(', ')}`);
-  }
-  return pointsOf(
-    records.filter((record) => record.group === group),
-    counting,
-  );
-}
-
-function formatFit(fit: LawFit): string {
-  const cell = (name: string, value: number) => {
-    const interval = fit.intervals?.[name];
-    return `${formatNumber(value, 5)}${interval ? `  [${interval.map((end) => formatNumber(end, 4)).join(', ')}]` : ''}`;
-  };
-  const width = Math.max(...Object.keys(fit.params).map((name) => name.length));
-  const rows = Object.entries({ ...fit.params, ...(fit.exponents ?? {}) });
-  const { name, delta } = fit.loss;
+  if (!exponents) return found;
+  const error = (errors: Record<string, number> | null) => errors?.['a'] ?? null;
   return [
-    `${fit.law}: ${fit.formula}`,
-    `${fit.num_points} points, ${fit.num_sizes} sizes, ${fit.dropped.length} left out; ${name}${delta === null ? '' : ` with delta ${delta}`}`,
-    '',
-    ...rows.map(([symbol, value]) => `  ${symbol.padEnd(width)}  ${cell(symbol, value)}`),
-    '',
-    `objective ${fit.objective.toPrecision(7)}, residual rms ${formatFixed(100 * fit.residuals.rms, 2)}%, ` +
-      `${fit.converged ? 'converged' : 'NOT converged'}; intervals: ${fit.bootstrap ? `${100 * fit.bootstrap.level}% over ${fit.bootstrap.cluster}` : 'none'}`,
-    ...diagnosticLines(fit.diagnostics),
-  ].join('\n');
+    ...found,
+    ...judgeApproaches([
+      { approach: 'Approach 2', a: exponents.a, standard_error: error(standard_errors) },
+      { approach: 'Approach 3', a: fit.exponents.a, standard_error: error(fit.standard_errors) },
+    ]),
+  ];
 }
 
-const diagnosticLines = (diagnostics: readonly Diagnostic[]) =>
-  diagnostics.map(
-    ({ severity, name, message }) => `${severity === 'refuse' ? 'refused' : 'warning'} (${name}): ${message}`,
-  );
-
-export interface PredictOptions extends OutputOptions {
-  compute?: number;
-  params?: number;
-  tokens?: number;
-  group?: string;
+function fitApproach2(source: FitSource, options: FitCommandOptions): number {
+  const { points, options: budgets } = isoflopInput(source, options);
+  const fit = fitIsoflop(points, { ...valleyOptions(options), ...budgets, keep_draws: true });
+  const { draws, ...plain } = fit;
+  return finish(options, { counting: source.counting, ...plain }, () => isoflopLines(fit), { draws });
 }
 
-/** `predict FIT.json`: the best split of a budget, or the loss of a size and its tokens. */
-export function predictCommand(file: string, options: PredictOptions): number {
-  const fit = readFit(file, options);
-  for (const line of diagnosticLines(fit.diagnostics ?? [])) note(options, line);
-  if (options.compute !== undefined && options.params === undefined && options.tokens === undefined) {
-    const best = optimum(fit, options.compute);
-    const interval = (symbol: 'N' | 'D' | 'L', format: (x: number) => string) => {
-      const ends = best.intervals?.[symbol];
-      return `${format(best[symbol])}${ends ? `  [${ends.map(format).join(', ')}]` : ''}`;
-    };
-    printResult(options, { schema_version: SCHEMA_VERSION, ...best }, () =>
-      [
-        `at ${formatFlops(best.C, 3)} FLOPs:`,
-        `  N_opt  ${interval('N', (x) => formatCount(x, 4))} parameters`,
-        `  D_opt  ${interval('D', (x) => formatCount(x, 4))} tokens`,
-        `  loss   ${interval('L', (x) => formatNumber(x, 4))} nats a token`,
-        ...((best.decades_beyond ?? 0) > 0.05
-          ? [`extrapolated ${formatFixed(best.decades_beyond, 1)} decades beyond the runs`]
-          : []),
-      ].join('\n'),
+/** What of the options concerns valleys. */
+function valleyOptions(options: FitCommandOptions): IsoflopOptions {
+  const {
+    law: _,
+    loss: __,
+    delta: ___,
+    fix: ____,
+    tie: _____,
+    bounds: ______,
+    ...rest
+  } = lawOptions(options, DEFAULT_REPLICATES);
+  return { ...rest, ...(options.window === undefined ? {} : { window: options.window }) };
+}
+
+/** Points at equal compute: as planned or found, else cut anew. */
+function isoflopInput(
+  { points, records, counting }: FitSource,
+  options: FitCommandOptions,
+): { points: FitPoint[]; options: IsoflopOptions } {
+  if (options.budgets !== undefined) return { points, options: { budgets: options.budgets } };
+  const selection = { min_tokens: options.minTokens ?? 0, drop_highest: options.dropHighest ?? 0 };
+  if (records !== null) {
+    const cut = isoflopCut(records, points, counting, selection);
+    return { points: cut.points, options: { budgets: cut.budgets } };
+  }
+  if (groupByBudget(points, {}).length >= 2) return { points, options: {} };
+  const cut = recutIsoflops(points, selection);
+  return { points: cut.points, options: { budgets: cut.budgets } };
+}
+
+function fitApproach1(source: FitSource, options: FitCommandOptions): number {
+  const { bootstrap = 0, seed = 0, level = 0.9, interval = 'percentile' } = lawOptions(options, DEFAULT_REPLICATES);
+  const fit = fitEnvelope(sourceCurves(source, options), { bootstrap, seed, level, interval, keep_draws: true });
+  const { draws, ...plain } = fit;
+  return finish(options, { counting: source.counting, ...plain }, () => envelopeLines(fit), { draws });
+}
+
+function fitComparison({ points, counting }: FitSource, options: FitCommandOptions, laws: string[]): number {
+  const { law: _, ...rest } = lawOptions(options, CHECK_REPLICATES);
+  const holdout = options.holdout ?? 'largest';
+  const comparison = compareLaws(points, { ...rest, laws, holdout });
+  return finish(options, { counting, ...comparison }, () => comparisonLines(comparison));
+}
+
+function fitCountings({ records }: FitSource, options: FitCommandOptions): number {
+  const { bootstrap = 0, seed = 0, cluster = 'sizes', min_tokens = 0 } = lawOptions(options, DEFAULT_REPLICATES);
+  const analyse = { bootstrap, seed, cluster, min_tokens, countings: ALL_COUNTINGS };
+  const [group] = analyseRecords(records!, analyse);
+  if (group!.fits.every(({ isoflop, surface }) => isoflop.refused !== null && surface.refused !== null)) {
+    const [first] = group!.fits;
+    throw new LabError(
+      'too_little_data',
+      `approach 2: ${first!.isoflop.refused}; approach 3: ${first!.surface.refused}`,
     );
-    return EXIT.ok;
   }
-  if (options.params === undefined || options.tokens === undefined || options.compute !== undefined) {
-    throw new LabError('usage', 'predict wants either --compute C, or both --params N and --tokens D');
-  }
-  const [N, D] = [options.params, options.tokens];
-  const L = predictLoss(fit, { N, D });
-  printResult(options, { schema_version: SCHEMA_VERSION, N, D, L }, () => `loss ${formatNumber(L, 5)} nats a token`);
-  return EXIT.ok;
-}
-
-/** A fit file: one fit, or a study's fit.json, of which the fit by all parameters of the named group is taken. */
-function readFit(file: string, { group }: PredictOptions): LawFit {
-  let value: Record<string, unknown>;
-  try {
-    value = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
-  } catch (error) {
-    throw new LabError('usage', `cannot read a fit from ${file}: ${(error as Error).message}`, { cause: error });
-  }
-  const groups = value['groups'] as {
-    name: string;
-    fits: { chinchilla: LawFit | null; chinchilla_refused: string }[];
-  }[];
-  if (groups === undefined) {
-    if (typeof value['law'] !== 'string' || typeof value['params'] !== 'object') {
-      throw new LabError('usage', `${file} is not a fit; make one with fit --out, or name the fit.json of a study`);
-    }
-    return value as unknown as LawFit;
-  }
-  const found = groups.length === 1 && group === undefined ? groups[0] : groups.find(({ name }) => name === group);
-  if (!found) {
-    throw new LabError('usage', `name a group of ${file} with --group: ${groups.map(({ name }) => name).join(', ')}`);
-  }
-  const first = found.fits[0];
-  if (!first?.chinchilla) throw new LabError('too_little_data', `group ${found.name}: ${first?.chinchilla_refused}`);
-  return first.chinchilla;
+  return finish(options, plainGroup(group!), () => countingLines(group!));
 }

@@ -2,6 +2,8 @@
  * becomes exit code 2 with the option's name in front.
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { BenchModel } from '../train/train.ts';
+import { type DeviceOptions, withDevices } from './device-options.ts';
 
 /** How a verb prints. */
 export interface OutputOptions {
@@ -17,10 +19,11 @@ export interface StudyOptions extends OutputOptions {
 }
 
 /** How a study is trained. */
-export interface TrainOptions extends StudyOptions {
+export interface TrainOptions extends StudyOptions, DeviceOptions {
   backend?: string;
   workers?: number;
   threads?: number;
+  adapter?: string;
   progress?: 'table' | 'lines' | 'ndjson';
   printConfig?: boolean;
   dryRun?: boolean;
@@ -50,6 +53,17 @@ function positiveWhole(text: string): number {
   return Number(text);
 }
 
+/** A model to time, as `4,128,4`: n_layer, d_model, n_head; added to those before it. */
+export function benchModel(text: string, previous: BenchModel[] = []): BenchModel[] {
+  const [n_layer, d_model, n_head, ...rest] = text
+    .split(',')
+    .map((part) => (/^[1-9]\d{0,4}$/.test(part) ? Number(part) : 0));
+  if (!n_layer || !d_model || !n_head || rest.length > 0 || d_model % n_head !== 0) {
+    throw new InvalidArgumentError('three whole numbers are needed, as in 4,128,4, and n_head must divide d_model.');
+  }
+  return [...previous, { n_layer, d_model, n_head }];
+}
+
 const collect = (value: string, previous: string[]) => [...previous, value];
 
 /** `--json`, `--quiet`, `--no-color`: every verb has them. */
@@ -67,9 +81,21 @@ export function withStudy(command: Command): Command {
     .option('--out <dir>', 'folder of the study (default: runs/<name>)');
 }
 
-/** `--threads`: verbs that compute. */
+/** `--adapter`: verbs that may use a GPU through WebGPU. */
+export function withAdapter(command: Command): Command {
+  return command.option(
+    '--adapter <name>',
+    "part of a GPU adapter's name, webgpu backend only (default: the best GPU)",
+  );
+}
+
+/** `--threads`, `--adapter`: verbs that compute. */
 export function withThreads(command: Command): Command {
-  return command.option('--threads <count>', 'threads of a process, native backend only (default: 1)', positiveWhole);
+  return withAdapter(command).option(
+    '--threads <count>',
+    'threads of a process, native backend only (default: 1)',
+    positiveWhole,
+  );
 }
 
 /** Limits on the cost of a plan. */
@@ -81,7 +107,7 @@ export function withLimits(command: Command): Command {
 
 /** Verbs that train. */
 export function withTraining(command: Command): Command {
-  return withThreads(withLimits(withStudy(command)))
+  return withDevices(withThreads(withLimits(withStudy(command))))
     .option('--backend <name>', "where to compute (default: the study's, which is auto by default)")
     .option(
       '--workers <count>',

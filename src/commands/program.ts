@@ -1,13 +1,15 @@
 /** @file The verbs and options of the command line, as a commander program. */
 import { readFileSync } from 'node:fs';
 import { Argument, Command, Option } from 'commander';
-import { listLaws } from '../fit/fit.ts';
 import { SHELLS, type Shell } from './completion-script.ts';
+import { withFitting, withPrediction } from './fit-options.ts';
 import {
+  benchModel,
   type OutputOptions,
   positiveNumber,
   type TrainOptions,
   wholeNumber,
+  withAdapter,
   withLimits,
   withOutput,
   withStudy,
@@ -27,6 +29,8 @@ export function buildProgram(onExit: (code: number) => void): Command {
     .description('Train small transformers over sizes and token budgets, and refit the scaling laws with intervals.')
     .version(packageVersion())
     .exitOverride()
+    // `setup tensorflow --version` is TensorFlow's, `--version` before a verb the lab's.
+    .enablePositionalOptions()
     .showHelpAfterError('(add --help for usage)');
   const exit = async (code: number | Promise<number>) => onExit(await code);
   addTraining(program, exit);
@@ -75,51 +79,16 @@ function addFitting(program: Command, exit: Exit): void {
     .action(async (dir: string, options: OutputOptions) =>
       exit((await import('./inspect.ts')).statusCommand(dir, options)),
     );
-  withOutput(program.command('fit'))
-    .description('fit a scaling law to a study or to a table of points')
+  withFitting(program.command('fit'))
+    .description('fit a scaling law, or read exponents off valleys or curves, of a study or of a table of points')
     .argument('<source>', 'folder of a study, or a CSV file of points')
-    .addOption(
-      new Option('--law <name>', 'which law').choices(listLaws().map(({ name }) => name)).default('chinchilla'),
-    )
-    .addOption(
-      new Option('--params <counting>', 'which parameters N counts, for a study (default: total)').choices([
-        'total',
-        'non_embedding',
-        'non_embedding_head',
-        'live',
-      ]),
-    )
-    .addOption(
-      new Option(
-        '--flops <counting>',
-        'which FLOPs C counts, for a study: 6 N D with the chosen N (default), or every matrix product',
-      ).choices(['6nd', 'exact']),
-    )
-    .addOption(
-      new Option('--loss <name>', 'what is minimised over log residuals')
-        .choices(['huber', 'lad', 'mse'])
-        .default('huber'),
-    )
-    .option('--delta <delta>', 'threshold of the Huber loss', positiveNumber)
-    .option('--bootstrap <replicates>', 'replicates for the intervals (default: 200; 0 for none)', wholeNumber)
-    .addOption(
-      new Option('--cluster <what>', 'what the bootstrap resamples (default: sizes)').choices(['sizes', 'runs']),
-    )
-    .option('--seed <seed>', 'seed of the bootstrap (default: 0)', wholeNumber)
-    .option('--columns <mapping>', 'columns of a points file, as in "N=Model Size,C=Training FLOP,L=loss"')
-    .option('--drop-highest <count>', 'leave out the points of highest loss', wholeNumber)
-    .option('--min-tokens <tokens>', 'leave out runs with fewer training tokens', positiveNumber)
-    .option('--group <name>', 'which group of a study; needed where it has several')
-    .option('--out <file>', 'also write the fit as JSON, for predict')
     .action(async (source: string, options) => exit((await import('./fit.ts')).fitCommand(source, options)));
-  withOutput(program.command('predict'))
-    .description('optimal size, tokens and loss for a budget, or the loss of a given size and tokens')
-    .argument('<fit>', 'a fit written by fit --out, or the fit.json of a study')
-    .option('--compute <flops>', 'training budget in FLOPs', positiveNumber)
-    .option('--params <count>', 'parameters, by the counting of the fit', positiveNumber)
-    .option('--tokens <count>', 'training tokens', positiveNumber)
-    .option('--group <name>', "which group of a study's fit.json")
-    .action(async (file: string, options) => exit((await import('./fit.ts')).predictCommand(file, options)));
+  withPrediction(program.command('predict'))
+    .description('what a law says of a budget, of a size and its tokens, or of a loss to reach')
+    .argument('[fit]', 'a fit written by fit --out, or the fit.json of a study (or name a published one with --law)')
+    .action(async (file: string | undefined, options) =>
+      exit((await import('./predict.ts')).predictCommand(file, options)),
+    );
   withOutput(program.command('report'))
     .description('refit a study that was trained, and draw its figures and report again')
     .argument('<dir>', 'folder of a study')
@@ -150,11 +119,26 @@ function addMachine(program: Command, exit: Exit): void {
     .option('--train-tokens <count>', 'tokens to write of an endless stream (default: 1,000,000)', positiveNumber)
     .option('--seed <seed>', 'data seed of an endless stream (default: 0)', wholeNumber)
     .action(async (files: string[], options) => exit((await import('./inspect.ts')).corpusCommand(files, options)));
-  withOutput(program.command('doctor'))
+  withAdapter(withOutput(program.command('doctor')))
     .description('backends found and missing, and why; the machine and the versions')
-    .action(async (options: OutputOptions) => exit((await import('./machine.ts')).doctorCommand(options)));
+    .action(async (options) => exit((await import('./machine.ts')).doctorCommand(options)));
+  withOutput(
+    program.command('setup').description('what a backend needs and the install leaves out').command('tensorflow'),
+  )
+    .description("TensorFlow's library for the tensorflow and cuda backends (default: --from-pip)")
+    .option('--from-pip', "a current TensorFlow out of PyPI's wheels, with its CUDA for a GPU")
+    .option('--version <version>', 'which TensorFlow of PyPI (default: the newest)')
+    .option('--gpu', 'with CUDA (default: where there is an NVIDIA driver)')
+    .option('--no-gpu', 'for the CPU only')
+    .option(
+      '--libtensorflow <dir>',
+      "a TensorFlow library that is here: pip's tensorflow folder, or one with lib/ and include/",
+    )
+    .option('--official', "the package's own install step: TensorFlow 2.9.1 with CUDA 11.2")
+    .action(async (options) => exit((await import('./setup.ts')).setupTensorflowCommand(options)));
   withThreads(withOutput(program.command('bench')))
     .description('time whole training steps of four shapes')
+    .option('--shape <n_layer,d_model,n_head>', 'time this shape instead; may be repeated', benchModel)
     .option('--backend <name>', 'where to compute', 'auto')
     .action(async (options) => exit((await import('./machine.ts')).benchCommand(options)));
   withOutput(program.command('schema'))

@@ -39,8 +39,12 @@ export async function sweepStudy(study: PlannedStudy, files: string[], options: 
     out_dir,
     cache_dir,
     backend: options.backend ?? config.backend,
-    workers: options.workers ?? config.workers,
+    // What the study says of cores is not for cards.
+    workers: options.workers ?? (options.devices === undefined ? config.workers : undefined),
+    devices: options.devices,
+    slots_per_device: options.slotsPerDevice,
     threads: options.threads,
+    adapter: options.adapter,
     progress: progressKind(options),
     is_color: isColor(options),
     ...(options.checkpointSeconds === undefined ? {} : { checkpoint_seconds: options.checkpointSeconds }),

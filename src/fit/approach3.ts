@@ -7,15 +7,18 @@ import { type BootstrapOptions, type BootstrapReport, bootstrap, checkBootstrap,
 import { type Diagnostic, tooLittle } from './diagnostic.ts';
 import { judge } from './judge.ts';
 import { type LackOfFit, lackOfFit } from './lack-of-fit.ts';
-import type { Law, LawParams } from './laws/law.ts';
+import { constrain } from './laws/constrain.ts';
+import type { Constraints, Law, LawParams } from './laws/law.ts';
 import { lawByName } from './laws/registry.ts';
 import { type LossName, type RobustLoss, robustLoss } from './loss.ts';
 import { descend, type Minimum, minimise, type Starts, type StartsReport } from './minimise.ts';
-import { makeProblem, type Problem, residuals, reweighted } from './objective.ts';
+import { makeProblem, type Problem, requireInputs, residuals, reweighted } from './objective.ts';
+import { judgeOutliers } from './outliers.ts';
 import { type DroppedPoint, type FitPoint, numDistinct, type SelectOptions, selectPoints } from './point.ts';
+import { judgeFloor } from './profile.ts';
 import { variableProjection } from './separable.ts';
 
-export interface FitOptions extends BootstrapOptions, SelectOptions {
+export interface FitOptions extends BootstrapOptions, SelectOptions, Constraints {
   /** Name of the law. Default chinchilla. */
   law?: string;
   /** Default huber. */
@@ -32,12 +35,16 @@ export interface LawFit {
   formula: string;
   reference: string;
   params: LawParams;
+  /** What was held, tied or bounded; null where every constant was free. */
+  constraints: Constraints | null;
+  /** Constants that the points had to determine. */
+  num_free: number;
   /** Summed loss at the optimum (for mse half the sum of squares). */
   objective: number;
   loss: { name: LossName; delta: number | null };
   /** `N_opt ~ C^a`, `D_opt ~ C^b`; null for a law that fixes neither. */
   exponents: { a: number; b: number } | null;
-  /** Lower and upper end by constant and exponent; null without a bootstrap. */
+  /** Lower and upper end by constant that is not held, and by exponent; null without a bootstrap. */
   intervals: Record<string, Interval> | null;
   standard_errors: Record<string, number> | null;
   diagnostics: Diagnostic[];
@@ -65,29 +72,34 @@ export interface LawFit {
 /** Distinct values of an input below which its exponent and the floor cannot be told apart. */
 const MIN_DISTINCT = 3;
 
-/** Fits `law` to the points: minimises `sum_i w_i rho(log L_hat(N_i, D_i) - log L_i)`.
+/** Fits `law` to the points: minimises `sum_i w_i rho(log L_hat(N_i, D_i) - log L_i)` over the constants that `fix`,
+ * `tie` and `bounds` leave free.
  * Points with equal `N` (within .1%) are one size. Losses in nats a token.
- * @throws LabError('usage') for unknown laws, losses and bad options; LabError('too_little_data') where the points
- * cannot determine the constants.
+ * @throws LabError('usage') for unknown laws, losses and bad options, and for points without a column that the law
+ * reads; LabError('too_little_data') where the points cannot determine the constants.
  */
 export function fitLaw(points: readonly FitPoint[], options: FitOptions = {}): LawFit {
-  const law = lawByName(options.law ?? 'chinchilla');
+  const law = constrain(lawByName(options.law ?? 'chinchilla'), options);
   const loss = robustLoss(options.loss, options.delta);
   checkBootstrap(options);
   const { kept, dropped } = selectPoints(points, options);
+  requireInputs(law, kept);
   requireEnough(law, kept, dropped.length);
   const problem = makeProblem(law, kept);
   const { best, starts } = minimise(problem, loss, options.starts);
   const params = law.toParams(best.theta, problem.centre);
+  const isHeld = (name: string): boolean => law.held?.includes(name) ?? false;
   for (const [name, value] of Object.entries(params))
-    if (!Number.isFinite(value))
+    if (!Number.isFinite(value) && !isHeld(name))
       throw tooLittle(
         'optimum_on_bound',
         `the points do not determine ${name} of ${law.name}: the optimum lies at infinity`,
       );
   const resampled = bootstrap(kept, options, (multiplicity) => {
     const refit = refitted(law, problem, kept, loss, best, multiplicity);
-    return refit && { ...law.toParams(refit.theta, problem.centre), ...exponentsOf(law, problem, refit.theta) };
+    if (!refit) return null;
+    const own = Object.entries(law.toParams(refit.theta, problem.centre)).filter(([name]) => !isHeld(name));
+    return { ...Object.fromEntries(own), ...exponentsOf(law, problem, refit.theta) };
   });
   const sizes = Array.from(residuals(problem, best.theta), Math.abs).sort((x, y) => x - y);
   const fit: LawFit = {
@@ -95,6 +107,8 @@ export function fitLaw(points: readonly FitPoint[], options: FitOptions = {}): L
     formula: law.formula,
     reference: law.reference,
     params,
+    constraints: law.constraints ? constraintsOf(law.constraints) : null,
+    num_free: law.coordinates.length,
     objective: best.objective,
     loss: { name: loss.name, delta: Number.isFinite(loss.delta) ? loss.delta : null },
     exponents: law.exponents?.(params) ?? null,
@@ -120,7 +134,11 @@ export function fitLaw(points: readonly FitPoint[], options: FitOptions = {}): L
     bootstrap: resampled?.report ?? null,
     ...(options.keep_draws && resampled ? { draws: resampled.draws } : {}),
   };
-  fit.diagnostics = judge(fit, law, problem, best.theta, kept);
+  fit.diagnostics = [
+    ...judge(fit, law, best.theta, kept),
+    ...judgeFloor(problem, loss, best),
+    ...judgeOutliers(problem, loss, best, kept),
+  ];
   return fit;
 }
 
@@ -135,9 +153,9 @@ function refitted(
   multiplicity: Float64Array,
 ): Minimum | null {
   const present = points.filter((_, i) => multiplicity[i]! > 0);
-  if (law.inputs.some((input) => numDistinct(present.map((p) => p[input])) < MIN_DISTINCT)) return null;
+  if (law.inputs.some((input) => numDistinct(present.map((p) => p[input]!)) < MIN_DISTINCT)) return null;
   const resample = reweighted(problem, multiplicity);
-  const { separable } = law;
+  const { separable } = problem.law;
   let best = descend(resample, loss, start.theta);
   for (const { theta } of separable ? variableProjection(resample, separable, { stride: 3, refine: 0 }) : []) {
     const other = descend(resample, loss, theta, best);
@@ -151,19 +169,25 @@ function exponentsOf(law: Law, problem: Problem, theta: Float64Array): Record<st
   return exponents ? { ...exponents } : {};
 }
 
+/** The constraints alone, of options that hold more. */
+function constraintsOf({ fix, tie, bounds }: Constraints): Constraints {
+  return { ...(fix ? { fix } : {}), ...(tie ? { tie } : {}), ...(bounds ? { bounds } : {}) };
+}
+
 function requireEnough(law: Law, points: readonly FitPoint[], num_dropped: number): void {
-  const least = law.params.length + 1;
+  const num_free = law.coordinates.length;
+  const least = num_free + 1;
   const left = num_dropped > 0 ? ` (${num_dropped} left out)` : '';
   if (points.length < least)
     throw tooLittle(
       'too_few_points',
-      `${points.length} usable points${left} for the ${law.params.length} constants of ${law.name}; at least ${least} are needed`,
+      `${points.length} usable points${left} for the ${num_free} constants of ${law.name}; at least ${least} are needed`,
     );
   for (const input of law.inputs) {
-    const distinct = numDistinct(points.map((p) => p[input]));
+    const distinct = numDistinct(points.map((p) => p[input]!));
     if (distinct < MIN_DISTINCT)
       throw tooLittle(
-        input === 'N' ? 'too_few_sizes' : 'too_few_horizons',
+        input === 'N' ? 'too_few_sizes' : input === 'C' ? 'too_few_budgets' : 'too_few_horizons',
         `${distinct} distinct ${input}${left}; ${law.name} needs at least ${MIN_DISTINCT} to tell its exponent from a constant`,
       );
   }

@@ -2,13 +2,18 @@
  * What is resampled says which noise the interval holds: whole model sizes (offsets shared by all runs of a size,
  * such as a mis-tuned rate; the default), single runs, or seeds within cells of one N and D (run-to-run noise
  * only). A fixed number of random draws a replicate, all from one stream, so equal seeds give equal resamples
- * and two countings of the same runs can be paired. Percentile intervals (Efron & Tibshirani 1993, chapter 13).
+ * and two countings of the same runs can be paired. Percentile intervals (Efron & Tibshirani 1993, chapter 13), or
+ * BCa (`bca.ts`), for which the refit is also made with each unit left out.
  */
 import { LabError } from '../lib/errors.ts';
 import { randomInt, rngStream } from '../lib/rng.ts';
+import { bcaShares, type Jackknifed } from './bca.ts';
 import { sizeOf } from './point.ts';
 
 export type Cluster = 'sizes' | 'runs' | 'seeds';
+
+/** How the ends are read off the draws. */
+export type IntervalKind = 'percentile' | 'bca';
 
 export interface BootstrapOptions {
   /** Replicates; 0 for none. Default 0. */
@@ -19,6 +24,8 @@ export interface BootstrapOptions {
   seed?: number;
   /** Coverage of the intervals. Default .9. */
   level?: number;
+  /** Ends of the intervals. Default percentile; bca costs one refit more a unit. */
+  interval?: IntervalKind;
   /** Keep every replicate's values in the result, for bands and paired differences. Default false. */
   keep_draws?: boolean;
 }
@@ -30,6 +37,7 @@ export interface BootstrapReport {
   cluster: Cluster;
   num_clusters: number;
   level: number;
+  interval: IntervalKind;
   seed: number;
 }
 
@@ -52,12 +60,15 @@ export interface BootstrapResult {
 }
 
 /** Checks the options before any work is done. @throws LabError('usage') naming the one that is wrong. */
-export function checkBootstrap({ bootstrap: replicates = 0, level = 0.9, cluster = 'sizes' }: BootstrapOptions): void {
+export function checkBootstrap(options: BootstrapOptions): void {
+  const { bootstrap: replicates = 0, level = 0.9, cluster = 'sizes', interval = 'percentile' } = options;
   if (!Number.isInteger(replicates) || replicates < 0)
     throw new LabError('usage', `invalid bootstrap: ${replicates} is not a whole number of replicates, 0 or more`);
   if (!(level > 0 && level < 1)) throw new LabError('usage', `invalid level: ${level} is not between 0 and 1`);
   if (!['sizes', 'runs', 'seeds'].includes(cluster))
     throw new LabError('usage', `invalid cluster: ${String(cluster)} is not one of sizes, runs, seeds`);
+  if (!['percentile', 'bca'].includes(interval))
+    throw new LabError('usage', `invalid interval: ${String(interval)} is not one of percentile, bca`);
 }
 
 /** Refits every resample and summarises the quantities that `refit` returns; null marks a failed replicate.
@@ -69,7 +80,7 @@ export function bootstrap(
   options: BootstrapOptions,
   refit: (multiplicity: Float64Array) => Record<string, number> | null,
 ): BootstrapResult | null {
-  const { bootstrap: replicates = 0, cluster = 'sizes', seed = 0, level = 0.9 } = options;
+  const { bootstrap: replicates = 0, cluster = 'sizes', seed = 0, level = 0.9, interval = 'percentile' } = options;
   checkBootstrap(options);
   if (replicates === 0) return null;
   const blocks = resamplingBlocks(points, cluster);
@@ -91,12 +102,22 @@ export function bootstrap(
   }
   const intervals: Record<string, Interval> = {};
   const standard_errors: Record<string, number> = {};
+  const whole = interval === 'bca' ? leftOut(points.length, blocks, refit) : null;
   for (const [name, values] of Object.entries(draws)) {
-    intervals[name] = percentileInterval(values, level);
+    const estimate = whole?.estimate[name];
+    intervals[name] =
+      whole && estimate !== undefined
+        ? quantiles(values, bcaShares(values, estimate, whole.jackknife(name), level))
+        : percentileInterval(values, level);
     standard_errors[name] = standardDeviation(values);
   }
   const num_clusters = blocks.length === 1 ? blocks[0]!.length : blocks.length;
-  return { report: { replicates, failed, cluster, num_clusters, level, seed }, intervals, standard_errors, draws };
+  return {
+    report: { replicates, failed, cluster, num_clusters, level, interval, seed },
+    intervals,
+    standard_errors,
+    draws,
+  };
 }
 
 /** Blocks of units; within a block, units are drawn with replacement; a unit is a list of point indices.
@@ -121,11 +142,42 @@ function resamplingBlocks(points: readonly Unit[], cluster: Cluster): number[][]
   return cells.map((cell) => cell.map((i) => [i]));
 }
 
+/** The estimate from all points, and the values with each unit left out; null where the points themselves fail.
+ * Units that stand alone in their block, or without which nothing can be fitted, say nothing. */
+function leftOut(
+  num_points: number,
+  blocks: readonly number[][][],
+  refit: (multiplicity: Float64Array) => Record<string, number> | null,
+): { estimate: Record<string, number>; jackknife: (name: string) => Jackknifed[] } | null {
+  const estimate = refit(new Float64Array(num_points).fill(1));
+  if (!estimate) return null;
+  const found = blocks.flatMap((units, stratum) =>
+    units.length < 2
+      ? []
+      : units.flatMap((unit) => {
+          const multiplicity = new Float64Array(num_points).fill(1);
+          for (const i of unit) multiplicity[i] = 0;
+          const values = refit(multiplicity);
+          return values ? [{ values, stratum, stratum_size: units.length }] : [];
+        }),
+  );
+  const jackknife = (name: string): Jackknifed[] =>
+    found.flatMap(({ values, ...place }) => {
+      const value = values[name];
+      return value !== undefined && Number.isFinite(value) ? [{ value, ...place }] : [];
+    });
+  return { estimate, jackknife };
+}
+
 /** The percentile interval of bootstrap values at `level`. */
 export function percentileInterval(values: readonly number[], level: number): Interval {
-  const sorted = [...values].sort((x, y) => x - y);
   const tail = (1 - level) / 2;
-  return [quantile(sorted, tail), quantile(sorted, 1 - tail)];
+  return quantiles(values, [tail, 1 - tail]);
+}
+
+function quantiles(values: readonly number[], [low, high]: readonly [number, number]): Interval {
+  const sorted = [...values].sort((x, y) => x - y);
+  return [quantile(sorted, low), quantile(sorted, high)];
 }
 
 /** Quantile p of ascending values, linear between order statistics. */

@@ -8,7 +8,8 @@ import { levenbergMarquardt } from 'ml-levenberg-marquardt';
 import { type BootstrapOptions, type BootstrapReport, bootstrap, type Interval } from './bootstrap.ts';
 import { type Diagnostic, tooLittle, warn } from './diagnostic.ts';
 import { judgeInput, judgeOptimum } from './judge.ts';
-import type { Law, LawParams } from './laws/law.ts';
+import { constrain } from './laws/constrain.ts';
+import type { Constraints, Law, LawParams } from './laws/law.ts';
 import { curveByName } from './laws/registry.ts';
 import { robustLoss } from './loss.ts';
 import { descend, type Minimum } from './minimise.ts';
@@ -25,8 +26,8 @@ export interface CurvePoint {
   weight?: number;
 }
 
-export interface CurveOptions extends Omit<BootstrapOptions, 'cluster'> {
-  /** Name of the law. Default saturating. */
+export interface CurveOptions extends Omit<BootstrapOptions, 'cluster'>, Constraints {
+  /** Name of the law: one of any x, or a run's law that reads one column, here x. Default saturating. */
   law?: string;
   /** `points` (default), or `x`: all points of one x together. Points along one training curve are not independent:
    * neither gives an honest interval there. */
@@ -67,24 +68,31 @@ const SETTLED = 1e-7;
  * determine the constants.
  */
 export function fitCurve(points: readonly CurvePoint[], options: CurveOptions = {}): CurveFit {
-  const law = curveByName(options.law ?? 'saturating');
+  const law = constrain(curveByName(options.law ?? 'saturating'), options);
+  const num_free = law.coordinates.length;
   const kept = points.filter(({ x, L, weight = 1 }) => [x, L, weight].every((v) => Number.isFinite(v) && v > 0));
-  const least = law.params.length + 1;
+  const least = num_free + 1;
   const distinct = numDistinct(kept.map((p) => p.x));
   if (distinct < least)
     throw tooLittle(
       'too_few_points',
-      `${distinct} distinct x among ${kept.length} usable points; ${law.name} with ${law.params.length} constants needs ${least}`,
+      `${distinct} distinct x among ${kept.length} usable points; ${law.name} with ${num_free} constants needs ${least}`,
     );
-  const problem = makeProblem(law, kept);
-  const { best, finished_by } = solve(law, problem);
+  const column = law.inputs[0]!;
+  const problem = makeProblem(
+    law,
+    kept.map(({ x, L, weight = 1 }) => ({ [column]: x, L, weight })),
+  );
+  const { best, finished_by } = solve(problem);
   const params = law.toParams(best.theta, problem.centre);
   const { cluster = 'points', ...rest } = options;
   const units = kept.map((p) => ({ N: p.x, D: p.x }));
   const resampled = bootstrap(units, { ...rest, cluster: cluster === 'x' ? 'sizes' : 'runs' }, (multiplicity) => {
-    if (numDistinct(kept.filter((_, i) => multiplicity[i]! > 0).map((p) => p.x)) < law.params.length) return null;
-    const refit = solve(law, reweighted(problem, multiplicity)).best;
-    return refit.converged ? law.toParams(refit.theta, problem.centre) : null;
+    if (numDistinct(kept.filter((_, i) => multiplicity[i]! > 0).map((p) => p.x)) < num_free) return null;
+    const refit = resolve(reweighted(problem, multiplicity), best);
+    if (!refit.converged) return null;
+    const own = Object.entries(law.toParams(refit.theta, problem.centre));
+    return Object.fromEntries(own.filter(([name]) => !law.held?.includes(name)));
   });
   const range = { x: rangeOf(kept.map((p) => p.x)), L: rangeOf(kept.map((p) => p.L)) };
   const r = residuals(problem, best.theta);
@@ -132,7 +140,8 @@ export function predictCurve(fit: Pick<CurveFit, 'law' | 'params'>, x: number): 
 }
 
 /** The lowest optimum from variable projection's solutions. */
-function solve(law: Law<'x'>, problem: Problem): { best: Minimum; finished_by: CurveFit['finished_by'] } {
+function solve(problem: Problem): { best: Minimum; finished_by: CurveFit['finished_by'] } {
+  const { law } = problem;
   const starts = law.separable ? variableProjection(problem, law.separable).map((p) => p.theta) : [];
   if (starts.length === 0) starts.push(...law.starts(problem.centre, 0));
   const ends = starts.map((start) => {
@@ -144,8 +153,21 @@ function solve(law: Law<'x'>, problem: Problem): { best: Minimum; finished_by: C
   return ends.reduce((low, end) => (end.best.objective < low.best.objective ? end : low));
 }
 
+/** The optimum of a resample: by descent from the full data's optimum and from a coarse projection. */
+function resolve(resample: Problem, start: Minimum): Minimum {
+  const { separable } = resample.law;
+  const coarse = separable ? variableProjection(resample, separable, { stride: 3, refine: 0 }) : [];
+  return coarse.reduce(
+    (best, { theta }) => {
+      const other = descend(resample, SQUARED, theta, best);
+      return other.objective < best.objective ? other : best;
+    },
+    descend(resample, SQUARED, start.theta),
+  );
+}
+
 /** Levenberg-Marquardt over the coordinates whose terms are present. */
-function byLevenbergMarquardt(law: Law<'x'>, problem: Problem, start: Float64Array): Float64Array {
+function byLevenbergMarquardt(law: Law<string>, problem: Problem, start: Float64Array): Float64Array {
   const free = [...start.keys()].filter((k) => Number.isFinite(start[k]!));
   const theta = Float64Array.from(start);
   const gradient = new Float64Array(theta.length);

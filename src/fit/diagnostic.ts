@@ -14,6 +14,8 @@ export type DiagnosticName =
   | 'collinear_design'
   | 'mixed_groups'
   | 'optimum_on_bound'
+  | 'bound_hit'
+  | 'batch_not_bracketed'
   | 'E_at_zero'
   | 'term_at_zero'
   | 'start_disagreement'
@@ -24,7 +26,16 @@ export type DiagnosticName =
   | 'no_interior_minimum'
   | 'minimum_near_edge'
   | 'parabola_bias'
-  | 'uneven_flops';
+  | 'uneven_flops'
+  | 'intermediate_points'
+  | 'floor_unidentified'
+  | 'flat_direction'
+  | 'local_optimum'
+  | 'shape_offset'
+  | 'approaches_disagree'
+  | 'window_sensitive'
+  | 'extrapolation_far'
+  | 'break_suspected';
 
 export interface Diagnostic {
   name: DiagnosticName;

@@ -4,19 +4,47 @@
  * compute), `fitCurve` a law in one variable, `recutIsoflops` the change of counting between them.
  * What the data cannot carry is a diagnostic by name, or the error `too_little_data` where nothing is left.
  */
+export {
+  curvesOfPoints,
+  type EnvelopeFit,
+  type EnvelopeOptions,
+  type EnvelopeStep,
+  fitEnvelope,
+  type TrainingCurve,
+} from './approach1.ts';
 export { type FitOptions, fitLaw, type LawFit } from './approach3.ts';
-export type { BootstrapOptions, BootstrapReport, Cluster, Interval } from './bootstrap.ts';
+export type { BootstrapOptions, BootstrapReport, Cluster, Interval, IntervalKind } from './bootstrap.ts';
+export { type BreakTest, type BreakTestOptions, breakTest } from './break-test.ts';
+export { type ComparedLaw, type CompareOptions, type Comparison, compareLaws } from './compare.ts';
+export {
+  atCriticalBatch,
+  type BatchCurve,
+  type CriticalBatch,
+  type CriticalBatchFit,
+  type CriticalBatchOptions,
+  criticalBatch,
+  fitCriticalBatch,
+  fitMinimumCompute,
+  type Hyperbola,
+} from './critical-batch.ts';
+export { type ApproachExponent, judgeApproaches, judgeBreak, judgeOffsets } from './cross-check.ts';
 export { type CurveFit, type CurveOptions, type CurvePoint, fitCurve, predictCurve } from './curve.ts';
 export type { Diagnostic, DiagnosticName } from './diagnostic.ts';
+export { type HeldOutRun, type Holdout, type HoldoutOptions, type HoldoutReport, holdOut } from './holdout.ts';
+export { type CheapestRun, type LifetimeOptimum, lifetimeOptimum } from './inference.ts';
 export { fitIsoflop, fitValleys, type IsoflopFit, type IsoflopOptions } from './isoflop.ts';
 export type { LackOfFit } from './lack-of-fit.ts';
-export type { LawParams } from './laws/law.ts';
+export type { Constraints, LawParams, RunInput } from './laws/law.ts';
+export { type Frontier, KAPLAN_CRITICAL_BATCH, type Preset, presetLaw, presets } from './laws/presets.ts';
 export { type LawInfo, listLaws } from './laws/registry.ts';
 export type { LossName } from './loss.ts';
 export type { Starts, StartsReport } from './minimise.ts';
-export { type FittedLaw, type Optimum, optimum, predictLoss } from './optimum.ts';
+export { type FittedLaw, type Optimum, optimum, predictLoss, type RunValues } from './optimum.ts';
 export type { Parabola } from './parabola.ts';
 export type { DroppedPoint, FitPoint, SelectOptions } from './point.ts';
 export { fitPowerLaw, type PowerLaw } from './power-law.ts';
+export { type Prediction, predictRun } from './prediction.ts';
+export { type Profile, type ProfileOptions, profileParam } from './profile.ts';
 export { type Recut, type RecutOptions, recutIsoflops } from './recut.ts';
-export type { BudgetFit, ValleyOptions } from './valley.ts';
+export { type Score, scoreLaw } from './score.ts';
+export { type BudgetFit, groupByBudget, type ValleyOptions } from './valley.ts';

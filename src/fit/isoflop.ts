@@ -35,6 +35,8 @@ export interface IsoflopFit {
   dropped: DroppedPoint[];
   /** What the procedure adds to a and b on noise-free losses of the additive law at the same points. */
   bias: { a: number; b: number } | null;
+  /** a with parabolas through only so many sizes nearest to the minimum; empty where all budgets have few. */
+  windows: { window: number; a: number }[];
   bootstrap: BootstrapReport | null;
   draws?: Record<string, number[]>;
 }
@@ -44,6 +46,9 @@ const FEW_BUDGETS = 4;
 const FEW_SIZES = 5;
 /** Bias of an exponent that is worth a word: two fifths of the margin by which claims are judged. */
 const BIAS = 0.02;
+/** Fewest sizes of a window that is tried, and how far a may move over the windows: the margin of the claims. */
+const SMALLEST_WINDOW = 5;
+const WINDOW_DRIFT = 0.05;
 
 /** Fits a valley a budget and regresses ln N_opt and ln D_opt on ln C.
  * `points` carry N, D, C and L by one counting; `budgets[i].points` are positions in that list.
@@ -88,6 +93,7 @@ export function fitValleys(points: readonly FitPoint[], options: IsoflopOptions 
     num_outside: kept.length - new Set(groups.flatMap((g) => g.members)).size,
     dropped,
     bias,
+    windows: line ? overWindows(kept, budgets, options) : [],
     bootstrap: resampled?.report ?? null,
     ...(options.keep_draws && resampled ? { draws: resampled.draws } : {}),
   };
@@ -167,6 +173,30 @@ function parabolaBias(
   return sound ? { a: line.a - truth.a, b: line.b - truth.b } : null;
 }
 
+/** a for every window from `SMALLEST_WINDOW` sizes to all of the largest budget's. */
+function overWindows(
+  points: readonly FitPoint[],
+  budgets: readonly BudgetFit[],
+  options: ValleyOptions,
+): IsoflopFit['windows'] {
+  if (options.window !== undefined) return [];
+  const widest = Math.max(...budgets.map((v) => v.num_sizes));
+  const sizes = Array.from({ length: Math.max(0, widest - SMALLEST_WINDOW + 1) }, (_, i) => SMALLEST_WINDOW + i);
+  return sizes.flatMap((window) => {
+    const line = frontier(
+      budgets.map((v) =>
+        fitValley(
+          v.C,
+          v.points.map((i) => points[i]!),
+          v.points,
+          { ...options, window },
+        ),
+      ),
+    );
+    return line ? [{ window, a: line.a }] : [];
+  });
+}
+
 function judge(fit: IsoflopFit, points: readonly FitPoint[]): Diagnostic[] {
   const found: Diagnostic[] = fit.budgets.flatMap((v) => ofBudget(v, points));
   const kept = fit.budgets.filter((v) => v.N_opt !== null).length;
@@ -192,6 +222,17 @@ function judge(fit: IsoflopFit, points: readonly FitPoint[]): Diagnostic[] {
         a: fit.bias.a,
         b: fit.bias.b,
       }),
+    );
+  const over = fit.windows.map(({ a }) => a);
+  const drift = Math.max(...over) - Math.min(...over);
+  if (drift > WINDOW_DRIFT)
+    found.push(
+      warn(
+        'window_sensitive',
+        `a moves by ${drift.toFixed(2)} (${Math.min(...over).toFixed(2)} to ${Math.max(...over).toFixed(2)}) with the ` +
+          'sizes that the parabolas go through: the valleys are no parabolas over this range, or too noisy',
+        { drift, limit: WINDOW_DRIFT, windows: fit.windows.map(({ window }) => window), a: over },
+      ),
     );
   if (fit.bootstrap && fit.bootstrap.failed > 0.02 * fit.bootstrap.replicates)
     found.push(

@@ -4,9 +4,7 @@
 
 import type { LawFit } from './approach3.ts';
 import { type Diagnostic, warn } from './diagnostic.ts';
-import { MAD_TO_SD } from './lack-of-fit.ts';
 import type { Law, LawParams } from './laws/law.ts';
-import { type Problem, residuals } from './objective.ts';
 import { type FitPoint, numDistinct } from './point.ts';
 
 /** Decades of an input below which its exponent and the floor trade against each other. */
@@ -14,49 +12,40 @@ const MIN_DECADES = 1;
 /** Below this many sizes, horizons or clusters an interval rests on a handful of numbers. */
 const FEW = 5;
 const FEW_CLUSTERS = 8;
-/** Robust standard deviations beyond which a point is named. */
-const OUTLIER = 6;
 /** Relative departure of C/(N D) from its mean beyond which one factor k in C = k N D is too coarse for optima. */
 const UNEVEN = 0.1;
+/** A bounded constant this near to an end (relative) lies on it. */
+const AT_END = 1e-6;
 /** A floor below this share of the lowest loss is zero for all purposes. */
 const ZERO_SHARE = 1e-3;
 
 /** The diagnostics of a fit, gravest questions of the data first. */
-export function judge(
-  fit: LawFit,
-  law: Law,
-  problem: Problem,
-  theta: Float64Array,
-  points: readonly FitPoint[],
-): Diagnostic[] {
+export function judge(fit: LawFit, law: Law, theta: Float64Array, points: readonly FitPoint[]): Diagnostic[] {
   return [
     ...ofData(fit, law, points),
     ...judgeOptimum(law, theta, { ...fit, lowest_loss: fit.range.L[0] }),
     ...ofStarts(fit),
-    ...ofResiduals(fit, problem, theta, points),
+    ...ofResiduals(fit),
     ...ofBootstrap(fit),
   ];
 }
 
 function ofData(fit: LawFit, law: Law, points: readonly FitPoint[]): Diagnostic[] {
   const found: Diagnostic[] = [];
-  const wanted = 2 * law.params.length;
+  const num_free = law.coordinates.length;
+  const wanted = 2 * num_free;
   if (points.length < wanted)
     found.push(
-      warn(
-        'too_few_points',
-        `${points.length} points for ${law.params.length} constants; ${wanted} or more are advised`,
-        {
-          num_points: points.length,
-          advised: wanted,
-        },
-      ),
+      warn('too_few_points', `${points.length} points for ${num_free} constants; ${wanted} or more are advised`, {
+        num_points: points.length,
+        advised: wanted,
+      }),
     );
   for (const input of law.inputs)
     found.push(
       ...judgeInput(
         input,
-        points.map((p) => p[input]),
+        points.map((p) => p[input]!),
       ),
     );
   const groups = [...new Set(points.map((p) => p.group ?? ''))];
@@ -77,8 +66,8 @@ function ofData(fit: LawFit, law: Law, points: readonly FitPoint[]): Diagnostic[
   const [x, y] = law.inputs;
   if (x && y) {
     const r = correlation(
-      points.map((p) => Math.log(p[x])),
-      points.map((p) => Math.log(p[y])),
+      points.map((p) => Math.log(p[x]!)),
+      points.map((p) => Math.log(p[y]!)),
     );
     if (Math.abs(r) > 0.97)
       found.push(
@@ -101,7 +90,11 @@ export function judgeInput(input: string, values: readonly number[]): Diagnostic
   if (distinct < FEW)
     found.push(
       warn(
-        input === 'D' ? 'too_few_horizons' : 'too_few_sizes',
+        input === 'D' || input === 'S' || input === 'U'
+          ? 'too_few_horizons'
+          : input === 'C'
+            ? 'too_few_budgets'
+            : 'too_few_sizes',
         `only ${distinct} distinct ${input}; ${FEW} or more are advised for an exponent`,
         { input, distinct, advised: FEW },
       ),
@@ -148,7 +141,8 @@ export function judgeOptimum(
       ),
     );
   const { E } = fit.params;
-  if (E !== undefined && E < ZERO_SHARE * lowest_loss)
+  const is_held = law.constraints?.fix?.['E'] !== undefined;
+  if (E !== undefined && !is_held && E < ZERO_SHARE * lowest_loss)
     found.push(
       warn('E_at_zero', 'the irreducible loss is fitted at zero: the data do not show a floor', { E, lowest_loss }),
     );
@@ -157,6 +151,18 @@ export function judgeOptimum(
     if (theta[k] === Number.NEGATIVE_INFINITY && coordinate !== 'log_E')
       found.push(
         warn('term_at_zero', `the term of ${coordinate} is fitted at zero: its exponent means nothing`, { coordinate }),
+      );
+  }
+  for (const [param, ends] of Object.entries(law.constraints?.bounds ?? {})) {
+    const value = fit.params[param]!;
+    const end = ends.find((e) => Math.abs(value - e) <= AT_END * Math.max(Math.abs(e), Math.abs(value), 1e-300));
+    if (end !== undefined)
+      found.push(
+        warn('bound_hit', `${param} lies on its bound ${end}: the points ask for a value beyond it`, {
+          param,
+          value,
+          bound: end,
+        }),
       );
   }
   for (const { param, low, high } of law.plausible) {
@@ -178,23 +184,8 @@ export function judgeOptimum(
   return found;
 }
 
-function ofResiduals(fit: LawFit, problem: Problem, theta: Float64Array, points: readonly FitPoint[]): Diagnostic[] {
+function ofResiduals(fit: LawFit): Diagnostic[] {
   const found: Diagnostic[] = [];
-  const limit = OUTLIER * MAD_TO_SD * fit.residuals.median_abs;
-  const r = residuals(problem, theta);
-  const ids = points.flatMap((p, i) => (Math.abs(r[i]!) > limit && limit > 1e-9 ? [p.id ?? `point ${i + 1}`] : []));
-  if (ids.length > 0)
-    found.push(
-      warn(
-        'outliers',
-        `${ids.length} ${ids.length === 1 ? 'point lies' : 'points lie'} more than ${OUTLIER} robust standard deviations off the law`,
-        {
-          count: ids.length,
-          limit,
-          ids: ids.slice(0, 20),
-        },
-      ),
-    );
   const test = fit.lack_of_fit;
   if (test && test.p < 0.01)
     found.push(

@@ -3,13 +3,42 @@
  * quadratic, differences of the analytic gradient in the part that curves with the law.
  * A coordinate outside `free` is held where it is; a term at -Infinity is absent.
  */
+import { LabError } from '../lib/errors.ts';
 import type { Law } from './laws/law.ts';
 import { psi, type RobustLoss, rho } from './loss.ts';
 
 /** What the objective reads of a point: the law's inputs, the loss, the weight (1 where absent). */
-export type LawPoint<Input extends string> = { readonly [input in Input]: number } & { L: number; weight?: number };
+export type LawPoint<Input extends string> = { readonly [input in Input]?: number } & {
+  L: number;
+  weight?: number;
+  id?: string;
+};
 
-/** Points as columns: logs of the law's inputs less their centre, log losses, weights. */
+/** What a column is, for messages. */
+const COLUMNS: Readonly<Record<string, string>> = {
+  N: 'parameters',
+  D: 'training tokens',
+  C: 'FLOPs',
+  S: 'training steps',
+  U: 'unique tokens',
+  B: 'tokens a batch',
+};
+
+/** Checks that every point has the columns that the law reads. @throws LabError('usage') naming the one it lacks. */
+export function requireInputs<Input extends string>(law: Law<Input>, points: readonly LawPoint<Input>[]): void {
+  for (const input of law.inputs) {
+    const lacking = points.filter((p) => !(p[input]! > 0 && Number.isFinite(p[input])));
+    if (lacking.length === 0) continue;
+    const first = lacking[0]!.id === undefined ? '' : ` (${lacking[0]!.id} the first)`;
+    throw new LabError(
+      'usage',
+      `${law.name} reads ${input} (${COLUMNS[input] ?? 'its variable'}), which ${lacking.length} of ${points.length} ` +
+        `points lack${first}; give every point a positive ${input}`,
+    );
+  }
+}
+
+/** Points as columns: logs of the law's inputs less their centre, log losses, weights; `law` is told the centre. */
 export interface Problem {
   law: Law<string>;
   centre: Float64Array;
@@ -18,16 +47,24 @@ export interface Problem {
   weight: Float64Array;
 }
 
-/** Makes the columns; the centre is the weighted mean of the logs, so that amplitudes and exponents decouple. */
+/** Makes the columns; the centre is the weighted mean of the logs, so that amplitudes and exponents decouple.
+ * @throws LabError('usage') where a point lacks a column that the law reads. */
 export function makeProblem<Input extends string>(law: Law<Input>, points: readonly LawPoint<Input>[]): Problem {
+  requireInputs(law, points);
   const weight = Float64Array.from(points, (p) => p.weight ?? 1);
   const total = weight.reduce((sum, w) => sum + w, 0);
   const centre = Float64Array.from(
     law.inputs,
-    (input) => points.reduce((sum, p, i) => sum + weight[i]! * Math.log(p[input]), 0) / total,
+    (input) => points.reduce((sum, p, i) => sum + weight[i]! * Math.log(p[input]!), 0) / total,
   );
-  const u = points.map((p) => Float64Array.from(law.inputs, (input, j) => Math.log(p[input]) - centre[j]!));
-  return { law, centre, u, log_loss: Float64Array.from(points, (p) => Math.log(p.L)), weight };
+  const u = points.map((p) => Float64Array.from(law.inputs, (input, j) => Math.log(p[input]!) - centre[j]!));
+  return {
+    law: law.centredAt?.(centre) ?? law,
+    centre,
+    u,
+    log_loss: Float64Array.from(points, (p) => Math.log(p.L)),
+    weight,
+  };
 }
 
 /** The same problem with other weights (a bootstrap resample); points of weight zero are left out. */

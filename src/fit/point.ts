@@ -15,6 +15,12 @@ export interface FitPoint {
   C: number;
   /** Final loss, nats a token. */
   L: number;
+  /** Training steps (for `kaplan_ns`: S_min, the steps at a batch far above the critical one). */
+  S?: number;
+  /** Unique training tokens; D/U epochs. */
+  U?: number;
+  /** Batch size, tokens. */
+  B?: number;
   /** Relative weight in the objective; 1 where absent. */
   weight?: number;
   /** Points of one group share a law. */

@@ -26,17 +26,31 @@ export interface ProjectionOptions {
 /** Exponents beyond this range stand for a term that is constant, or gone after one step. */
 const RANGE = [0.005, 6] as const;
 
-/** Solutions by increasing objective: the refined local minima of the grid, or its best cell. */
+/** Solutions by increasing objective: the refined local minima of the grid, the best cells along the axis by which the
+ * law spreads its starting points, or the grid's best cell. */
 export function variableProjection(
   problem: Problem,
   separable: Separable,
   options: ProjectionOptions = {},
 ): Projection[] {
   const { stride = 1, refine = 3 } = options;
-  const axes = separable.grid.map((axis) => axis.filter((_, i) => (i + Math.floor(stride / 2)) % stride === 0));
+  const axes = separable.grid.map((axis) => {
+    const kept = axis.filter((_, i) => (i + Math.floor(stride / 2)) % stride === 0);
+    return kept.length > 0 ? kept : axis.slice(0, 1);
+  });
   const cells = product(axes.map((axis) => axis.map((_, i) => i)));
   const at = (cell: readonly number[]): number[] => cell.map((i, axis) => axes[axis]![i]!);
   const values = new Map(cells.map((cell) => [cell.join(), project(problem, separable, at(cell))]));
+  const along = separable.spread === undefined ? -1 : separable.axes.indexOf(separable.spread);
+  if (along >= 0 && refine > 0) {
+    const best = axes[along]!.map((_, value) =>
+      cells
+        .filter((cell) => cell[along] === value)
+        .map((cell) => values.get(cell.join())!)
+        .reduce((low, other) => (other.objective < low.objective ? other : low)),
+    );
+    return best.sort((x, y) => x.objective - y.objective);
+  }
   const lowest = cells
     .filter((cell) => {
       const own = values.get(cell.join())!.objective;

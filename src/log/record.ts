@@ -45,6 +45,20 @@ const evalPointSchema = z.looseObject({
   val_loss: z.number().nullable(),
 });
 
+/** The GPU that trained a run; a fact that nobody tells is null. */
+const gpuFactsSchema = z.looseObject({
+  /** Place in nvidia-smi's list, the order of the PCI bus. */
+  index: nonneg.nullable(),
+  name: z.string(),
+  driver: z.string().nullable(),
+  /** MiB. */
+  memory_mb: nonneg.nullable(),
+  /** CUDA's, as `9.0`. */
+  compute_capability: z.string().nullable(),
+  /** The libraries that drive it, with their versions: `tensorflow 2.9.1`. */
+  library: z.string().nullable(),
+});
+
 export const runRecordSchema = z.looseObject({
   schema_version: z.literal(SCHEMA_VERSION),
   run_id: z.string(),
@@ -112,6 +126,10 @@ export const runRecordSchema = z.looseObject({
   num_resumes: nonneg,
   backend: z.string(),
   device: z.string(),
+  /** Null on a CPU; absent in records from before it was kept. */
+  gpu: gpuFactsSchema.nullable().optional(),
+  /** How TensorFlow multiplied matrices: in float32, or on a GPU rounded to TF32 first; absent on other backends. */
+  matmul_precision: z.enum(['float32', 'tf32']).optional(),
   versions: z.record(z.string(), z.string()),
   git: z.looseObject({ commit: z.string().nullable(), dirty: z.boolean().nullable() }),
   host: z.looseObject({
@@ -146,4 +164,5 @@ export type RunStatus = (typeof RUN_STATES)[number];
 export type MetricRow = z.infer<typeof metricRowSchema>;
 export type EvalPoint = z.infer<typeof evalPointSchema>;
 export type NumParams = z.infer<typeof numParamsSchema>;
+export type GpuFacts = z.infer<typeof gpuFactsSchema>;
 export type Flops = z.infer<typeof flopsSchema>;

@@ -4,6 +4,7 @@
  */
 import type { FitConfig } from '../config/config.ts';
 import {
+  type Cluster,
   type CurveFit,
   type Diagnostic,
   type FitPoint,
@@ -13,6 +14,7 @@ import {
   type IsoflopFit,
   type LawFit,
   recutIsoflops,
+  type SelectOptions,
 } from '../fit/fit.ts';
 import { LabError } from '../lib/errors.ts';
 import type { RunRecord } from '../log/record.ts';
@@ -61,9 +63,13 @@ const COUNTINGS: Counting[] = [
   { params: 'non_embedding', flops: '6nd' },
 ];
 
-export interface AnalyseOptions extends FitConfig {
+export interface AnalyseOptions extends Omit<FitConfig, 'cluster'> {
+  /** What the bootstrap resamples. */
+  cluster: Cluster;
   /** Seed of the bootstrap. */
   seed: number;
+  /** The countings side by side. Default total and non_embedding, under 6 N D. */
+  countings?: readonly Counting[];
 }
 
 /** The analysis of every group, in the order in which groups first occur. */
@@ -79,7 +85,7 @@ export function analyseRecords(records: readonly RunRecord[], options: AnalyseOp
 }
 
 function analyseGroup(name: string, records: RunRecord[], options: AnalyseOptions): GroupAnalysis {
-  const fits = COUNTINGS.map((counting) => fitCounting(records, counting, options));
+  const fits = (options.countings ?? COUNTINGS).map((counting) => fitCounting(records, counting, options));
   const num_finished = records.filter(({ status }) => status === 'finished').length;
   const size_curve = sizeCurve(fits[0]!.points, options);
   return { name, records, num_finished, fits, size_curve, warnings: warningsOf(records, fits, size_curve) };
@@ -100,20 +106,32 @@ function fitCounting(records: RunRecord[], counting: Counting, options: AnalyseO
   const points = pointsOf(records, counting);
   const common = { min_tokens: options.min_tokens ?? 0 };
   const resampling = { ...common, bootstrap: options.bootstrap, cluster: options.cluster, seed: options.seed };
-  const planned = plannedBudgets(records, counting);
-  const cut = planned ? { points, budgets: planned } : recutIsoflops(points, common);
+  const cut = isoflopCut(records, points, counting, common);
   return {
     counting,
     name: countingName(counting),
     points,
     isoflop_points: cut.points,
-    is_recut: planned === null,
+    is_recut: cut.is_recut,
     isoflop: attempt(() => {
       if (cut.points.length === 0) throw new LabError('too_little_data', 'no budget is shared by enough sizes');
       return fitValleys(cut.points, { ...resampling, budgets: cut.budgets });
     }),
     surface: attempt(() => fitLaw(points, { ...resampling, law: 'chinchilla', keep_draws: true })),
   };
+}
+
+/** The runs at equal compute: as planned under the counting they were planned in, cut anew under any other. */
+export function isoflopCut(
+  records: readonly RunRecord[],
+  points: FitPoint[],
+  counting: Counting,
+  selection: SelectOptions,
+): { points: FitPoint[]; budgets: number[]; is_recut: boolean } {
+  const planned = plannedBudgets(records, counting);
+  if (planned) return { points, budgets: planned, is_recut: false };
+  const { points: cut, budgets } = recutIsoflops(points, selection);
+  return { points: cut, budgets, is_recut: true };
 }
 
 /** The budgets of the plan where they were planned in this counting; null otherwise. */

@@ -1,7 +1,8 @@
 /** @file A table of points, from another program or a paper, into the points that laws are fitted to.
  * Reads text, not files. Columns are named on the command line (`N=Model Size,C=Training FLOP,L=loss`) or carry the
- * symbols themselves. D = C/(6 N) where D is absent, C = 6 N D where C is. Every fault of the table is reported in one
- * go with its place, since a table has seldom only one.
+ * symbols themselves; S, U and B (steps, unique tokens, tokens a batch) are for the laws that read them. D = C/(6 N)
+ * where D is absent, C = 6 N D where C is. Every fault of the table is reported in one go with its place, since a
+ * table has seldom only one.
  */
 import { suggest } from '../config/config.ts';
 import type { FitPoint } from '../fit/fit.ts';
@@ -17,7 +18,7 @@ export interface PointsFile {
 }
 
 /** What a column can be. */
-const SYMBOLS = ['N', 'D', 'C', 'L', 'weight', 'group', 'id'] as const;
+const SYMBOLS = ['N', 'D', 'C', 'L', 'S', 'U', 'B', 'weight', 'group', 'id'] as const;
 type Quantity = (typeof SYMBOLS)[number];
 
 /** What other tables call them; for suggestions only. */
@@ -26,6 +27,9 @@ const ALIASES: Partial<Record<Quantity, readonly string[]>> = {
   D: ['tokens', 'num_tokens', 'training tokens', 'train_tokens'],
   C: ['training flop', 'training flops', 'flops', 'flop', 'compute'],
   L: ['loss', 'val_loss', 'validation loss', 'test_loss', 'eval_loss', 'final loss'],
+  S: ['steps', 'num_steps', 'training steps'],
+  U: ['unique tokens', 'unique_tokens', 'num_unique_tokens'],
+  B: ['batch', 'batch size', 'batch_tokens'],
 };
 
 /** Faults listed before the rest is only counted. */
@@ -141,9 +145,17 @@ function readRow(
   let [D, C] = [number('D'), number('C')];
   D ??= C! / (6 * N);
   C ??= 6 * N * D;
+  const [S, U, B] = [number('S'), number('U'), number('B')];
   const group = cellOf('group')?.text.trim();
   const id = cellOf('id')?.text.trim() || `${file}:${line}`;
-  return { N, D, C, L, id, ...(weight === undefined ? {} : { weight }), ...(group ? { group } : {}) };
+  return {
+    ...{ N, D, C, L, id },
+    ...(S === undefined ? {} : { S }),
+    ...(U === undefined ? {} : { U }),
+    ...(B === undefined ? {} : { B }),
+    ...(weight === undefined ? {} : { weight }),
+    ...(group ? { group } : {}),
+  };
 }
 
 /** What is wrong with a number; undefined where nothing is. */

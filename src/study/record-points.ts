@@ -15,14 +15,22 @@ export interface Counting {
   flops: FlopsCounting;
 }
 
-/** One point a finished run: N and C by the counting, D and the final validation loss in nats a token. */
+/** Every counting of N with each of C. */
+export const ALL_COUNTINGS: readonly Counting[] = (['6nd', 'exact'] as const).flatMap((flops) =>
+  (['total', 'non_embedding', 'non_embedding_head', 'live'] as const).map((params) => ({ params, flops })),
+);
+
+/** One point a finished run: N and C by the counting, D and the final validation loss in nats a token; S its steps, B
+ * its tokens a step, U its unique tokens where the stream ends. */
 export function pointsOf(records: readonly RunRecord[], { params, flops }: Counting): FitPoint[] {
   return records.flatMap((record): FitPoint[] => {
     if (record.status !== 'finished' || record.val_loss === null) return [];
     const N = record.num_params[params];
     const D = record.num_tokens;
     const C = flops === 'exact' ? record.flops.exact : 6 * N * D;
-    return [{ N, D, C, L: record.val_loss, group: record.group, id: record.run_id }];
+    const { num_steps: S, unique_tokens: U } = record;
+    const point = { N, D, C, L: record.val_loss, group: record.group, id: record.run_id };
+    return [{ ...point, ...(S > 0 ? { S, B: D / S } : {}), ...(U === null ? {} : { U }) }];
   });
 }
 

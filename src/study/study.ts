@@ -13,9 +13,11 @@ import { exponentRows, theoryExponents } from './exponent-rows.ts';
 import { groupFigures } from './figures.ts';
 import { formatSummary, lawRows } from './summary.ts';
 
-export { analyseRecords, type CountingFits, type GroupAnalysis } from './analyse.ts';
+export { analyseRecords, type CountingFits, type GroupAnalysis, isoflopCut } from './analyse.ts';
+export { exponentRows } from './exponent-rows.ts';
 export { type PointsFile, readPoints } from './points.ts';
-export { type Counting, type FlopsCounting, type ParamsCounting, pointsOf } from './record-points.ts';
+export { curvesOf } from './record-curves.ts';
+export { ALL_COUNTINGS, type Counting, type FlopsCounting, type ParamsCounting, pointsOf } from './record-points.ts';
 export { formatSummary };
 
 /** What a finished study left behind. */

@@ -54,6 +54,7 @@ function plannedRecord(run: PlannedRun, started_at: string): RunRecord {
     num_resumes: 0,
     backend: '',
     device: '',
+    gpu: null,
     ...captureEnvironment(),
     corpus: {
       name: run.corpus_name,

@@ -28,7 +28,18 @@ interface WorkerEvents {
   onExit(exit: WorkerExit): void;
 }
 
-export type Executor = (events: WorkerEvents) => WorkerLink;
+/** Where a worker runs. */
+export interface Place {
+  /** The device that it computes on, as the user names it: `cuda:0`. Null for whatever this machine offers. */
+  readonly device: string | null;
+  /** Environment variables that bind a worker to its device. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A place bound to no device. */
+export const ANYWHERE: Place = { device: null, env: {} };
+
+export type Executor = (events: WorkerEvents, place: Place) => WorkerLink;
 
 /** One line for people: `exit code 3`, `signal SIGSEGV`, with the worker's last output below. */
 export function describeExit(exit: WorkerExit): string {

@@ -28,11 +28,12 @@ export function workerUrl(): URL {
   return url;
 }
 
-/** An executor that forks `url` for each worker. */
+/** An executor that forks `url` for each worker, with the environment of its place. */
 export function localExecutor(url: URL): Executor {
-  return ({ onMessage, onExit }) => {
+  return ({ onMessage, onExit }, { env }) => {
     const child = fork(url, [], {
       execArgv: [],
+      env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: process.platform !== 'win32',
     });

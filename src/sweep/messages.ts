@@ -27,7 +27,15 @@ export interface RunProgress {
 }
 
 export type ToWorker =
-  | { type: 'start'; backend: string; threads: number; cache_dir: string; checkpoint_seconds: number }
+  | {
+      type: 'start';
+      backend: string;
+      threads: number;
+      /** Part of the name of the GPU adapter for the webgpu backend; absent for its own choice. */
+      adapter?: string;
+      cache_dir: string;
+      checkpoint_seconds: number;
+    }
   | { type: 'run'; run: PlannedRun; run_dir: string }
   | { type: 'stop'; reason: StopReason };
 

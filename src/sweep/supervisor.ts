@@ -1,33 +1,32 @@
 /** @file Supervisor: keeps K workers busy until every run has ended or someone says stop.
  * One run to a worker at a time, the costliest first, so that the sweep's tail is short. What ends a worker (a crash,
- * silence, a kill) costs the run it held one attempt and nothing else: the slot gets a new worker. It waits for
- * messages and sleeps in between. Where workers live is the executor's business.
+ * silence, a kill) costs the run it held one attempt and nothing else: the slot gets a new worker. A run that found no
+ * memory gets one more attempt with its device to itself, in a new worker: a library keeps what it took of a device
+ * until its process ends. It waits for messages and sleeps in between. Where workers live is the executor's business.
  */
 import { LabError } from '../lib/errors.ts';
 import { recordPath, writeJsonAtomic } from '../log/log.ts';
 import type { RunRecord, RunStatus } from '../log/record.ts';
-import type { PlannedRun } from '../plan/plan.ts';
 import { endedRecord } from './end-record.ts';
-import { describeExit, type Executor, type WorkerExit, type WorkerLink } from './executor.ts';
+import { describeExit, type Executor, type Place, type WorkerExit } from './executor.ts';
+import { type Job, JobQueue } from './job-queue.ts';
 import type { ErrorReport, FromWorker, StopReason } from './messages.ts';
+import { isOutOfMemory, memoryAdvice, memoryOf } from './out-of-memory.ts';
 import type { SweepEvent } from './progress/events.ts';
-
-/** One run to do. `from_step` is about where it goes on. */
-export interface Job {
-  run: PlannedRun;
-  run_dir: string;
-  from_step: number;
-}
+import { loseSlot, newSlot, type Slot, slotToFill, takeJob } from './slots.ts';
 
 export interface SupervisorOptions {
   executor: Executor;
   /** In the order to start them. */
   jobs: readonly Job[];
-  num_workers: number;
+  /** One a worker. */
+  places: readonly Place[];
   /** As the user chose; the first worker's answer to `auto` binds the others. */
   backend: string;
   /** Threads of each worker. */
   threads: number;
+  /** GPU adapter of each worker, for the webgpu backend. */
+  adapter?: string | undefined;
   cache_dir: string;
   checkpoint_seconds: number;
   /** A worker that is silent for longer is killed. */
@@ -37,26 +36,14 @@ export interface SupervisorOptions {
   onEvent: (event: SweepEvent) => void;
 }
 
-interface Slot {
-  index: number;
-  link: WorkerLink;
-  state: 'starting' | 'idle' | 'busy' | 'gone';
-  job: Job | null;
-  started_ms: number;
-  job_started_ms: number;
-  heard_ms: number;
-  /** Why the supervisor killed it. */
-  killed_for: string | null;
-  /** When it was told that nothing is left to do. */
-  dismissed_ms: number | null;
-  start_error: ErrorReport | null;
-}
-
 /** Unexplained deaths of a slot's workers before `ready`, after which the slot is given up. */
 const MAX_START_CRASHES = 2;
 
 /** A worker with nothing to do that has not left by then is killed: some libraries hang in their exit handlers. */
 const LEAVE_SECONDS = 10;
+
+/** Where an error may leave the process's device broken, so that all later runs would fail there. */
+const GPU_BACKENDS: ReadonlySet<string> = new Set(['cuda', 'webgpu']);
 
 /** Storage failures in a row, without a run that went well between them, after which the disk is taken for full. */
 const MAX_STORAGE_FAILURES = 2;
@@ -65,7 +52,7 @@ export class Supervisor {
   /** Records of the runs that ended, by run_id. */
   readonly records = new Map<string, RunRecord>();
   readonly #options: SupervisorOptions;
-  readonly #queue: Job[];
+  readonly #queue: JobQueue;
   readonly #slots: Slot[] = [];
   readonly #startCrashes: number[] = [];
   readonly #crashes = new Map<string, number>();
@@ -80,15 +67,15 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#queue = [...options.jobs];
+    this.#queue = new JobQueue(options.jobs);
     this.#backend = options.backend;
   }
 
   /** Resolves when all jobs ended, or those in flight did after `stop`. Throws `no_backend` where no worker can start
    * with runs still to do, `storage` where the disk refused. */
   async run(): Promise<void> {
-    if (this.#queue.length === 0) return;
-    const { num_workers, hang_seconds } = this.#options;
+    if (this.#queue.size === 0) return;
+    const { places, jobs, hang_seconds } = this.#options;
     this.#watched_ms = performance.now();
     const watch_ms = Math.min(5_000, hang_seconds * 250);
     const watch = setInterval(() => this.#killSilent(watch_ms), watch_ms);
@@ -96,7 +83,7 @@ export class Supervisor {
       const allGone = new Promise<void>((resolve) => {
         this.#onAllGone = resolve;
       });
-      for (let index = 0; index < Math.min(num_workers, this.#options.jobs.length); index++) this.#launch(index);
+      for (let index = 0; index < Math.min(places.length, jobs.length); index++) this.#launch(index);
       await allGone;
     } catch (error) {
       this.kill();
@@ -106,7 +93,7 @@ export class Supervisor {
     }
     if (this.#bug !== null) throw this.#bug;
     if (this.#storageError !== null) throw new LabError('storage', this.#storageError);
-    if (this.#queue.length > 0 && this.#stopReason === null) throw this.#cannotStart();
+    if (this.#queue.size > 0 && this.#stopReason === null) throw this.#cannotStart();
   }
 
   /** Launches nothing more; workers checkpoint, write `reason` as the status of their runs, and leave. */
@@ -122,25 +109,19 @@ export class Supervisor {
   }
 
   #launch(index: number): void {
-    const now = performance.now();
-    const slot: Slot = {
-      index,
-      link: this.#options.executor({
+    const place = this.#options.places[index]!;
+    const link = this.#options.executor(
+      {
         onMessage: (message) => this.#guard(() => this.#receive(slot, message)),
         onExit: (exit) => this.#guard(() => this.#ended(slot, exit)),
-      }),
-      state: 'starting',
-      job: null,
-      started_ms: now,
-      job_started_ms: now,
-      heard_ms: now,
-      killed_for: null,
-      dismissed_ms: null,
-      start_error: null,
-    };
+      },
+      place,
+    );
+    const slot = newSlot(index, place.device, link);
     this.#slots[index] = slot;
-    const { threads, cache_dir, checkpoint_seconds } = this.#options;
-    slot.link.send({ type: 'start', backend: this.#backend, threads, cache_dir, checkpoint_seconds });
+    const { threads, adapter, cache_dir, checkpoint_seconds } = this.#options;
+    const named = adapter === undefined ? {} : { adapter };
+    slot.link.send({ type: 'start', backend: this.#backend, threads, ...named, cache_dir, checkpoint_seconds });
   }
 
   /** An error in a handler is not a run's: a full disk stops the sweep, a bug of ours ends it; `run` throws both. */
@@ -185,12 +166,21 @@ export class Supervisor {
     const { name, device } = backend;
     const seconds = secondsSince(slot.started_ms);
     const { pid } = slot.link;
-    this.#options.onEvent({ event: 'worker_ready', worker: slot.index, pid, backend: name, device, seconds });
+    const placed_on = slot.device;
+    this.#options.onEvent({
+      event: 'worker_ready',
+      worker: slot.index,
+      pid,
+      backend: name,
+      device,
+      placed_on,
+      seconds,
+    });
     this.#assign(slot);
   }
 
   #assign(slot: Slot): void {
-    const job = this.#stopReason === null ? this.#queue.shift() : undefined;
+    const job = this.#stopReason === null ? takeJob(this.#slots, slot, this.#queue) : undefined;
     slot.job = job ?? null;
     slot.state = job === undefined ? 'idle' : 'busy';
     if (job === undefined) {
@@ -198,8 +188,8 @@ export class Supervisor {
       slot.link.send({ type: 'stop', reason: this.#stopReason ?? 'cancelled' });
       return;
     }
-    const { run, run_dir, from_step } = job;
-    const attempt = (this.#crashes.get(run.run_id) ?? 0) + 1;
+    const { run, run_dir, from_step, is_alone } = job;
+    const attempt = (this.#crashes.get(run.run_id) ?? 0) + (is_alone ? 2 : 1);
     slot.job_started_ms = performance.now();
     this.#options.onEvent({ event: 'run_started', run_id: run.run_id, worker: slot.index, from_step, attempt });
     slot.link.send({ type: 'run', run, run_dir });
@@ -215,34 +205,63 @@ export class Supervisor {
     slot.job = null;
     const isCutShort = status === 'preempted' || status === 'cancelled';
     // Someone ended this worker alone, with SIGTERM; it is leaving. A new one goes on with the run.
-    if (isCutShort && this.#stopReason === null) this.#requeue({ ...job, from_step: record.step });
+    if (isCutShort && this.#stopReason === null) this.#requeue(slot, { ...job, from_step: record.step });
     else this.#assign(slot);
+    this.#refill();
   }
 
-  /** The run threw: a bug or a full disk, which a second attempt would meet again. */
+  /** The run threw: no memory, or a bug or a full disk, which a second attempt would meet again. */
   #fail(slot: Slot, job: Job, { exit, message, stack }: ErrorReport): void {
     slot.job = null;
-    this.#reportFailure(slot, job, { message, stack, will_retry: false });
+    if (isOutOfMemory(message)) this.#outOfMemory(slot, job, message);
+    else {
+      slot.is_spent = GPU_BACKENDS.has(this.#backend) && exit !== 'storage' && exit !== 'usage';
+      this.#reportFailure(slot, job, { message, stack, will_retry: false });
+    }
     if (exit === 'storage') {
       this.#storageFailures++;
       this.#storageError ??= message;
       if (this.#storageFailures >= MAX_STORAGE_FAILURES) this.stop('preempted');
     }
     this.#assign(slot);
+    this.#refill();
+  }
+
+  /** A run found no memory: the first time it is put aside until it can be alone on the device, then it failed. */
+  #outOfMemory(slot: Slot, job: Job, cause: string): void {
+    slot.is_spent = true;
+    const will_retry = !job.is_alone && this.#stopReason === null;
+    const where = memoryOf(slot.device);
+    const retry = will_retry
+      ? `tried once more, alone on ${where}, after the others`
+      : 'start the sweep again to go on';
+    const what = job.is_alone ? memoryAdvice(job.run, slot.device) : retry;
+    const message = `out of memory on ${where}: ${cause.trim()}; ${what}`;
+    const { step } = this.#reportFailure(slot, job, { message, stack: null, will_retry });
+    if (will_retry) this.#requeue(slot, { ...job, from_step: step, is_alone: true });
   }
 
   #ended(slot: Slot, exit: WorkerExit): void {
     const wasStarting = slot.state === 'starting';
     slot.state = 'gone';
     const reason = slot.killed_for ?? describeExit(exit);
-    if (slot.job !== null) this.#crashed(slot, slot.job, reason);
+    const { job } = slot;
+    slot.job = null;
+    if (job !== null && this.#stopReason === null && isOutOfMemory(exit.output)) this.#outOfMemory(slot, job, reason);
+    else if (job !== null) this.#crashed(slot, job, reason);
+    const isOver = this.#stopReason === null && wasStarting && !this.#mayStartAgain(slot, reason);
+    if (isOver) loseSlot(this.#slots, slot, this.#queue);
+    this.#refill();
+  }
+
+  /** Launches workers for the runs that wait. */
+  #refill(): void {
     if (this.#stopReason !== null) return;
-    if (wasStarting && !this.#mayStartAgain(slot, reason)) return;
-    if (this.#queue.length > 0) this.#launch(slot.index);
+    let slot = slotToFill(this.#slots, this.#queue);
+    for (; slot !== undefined; slot = slotToFill(this.#slots, this.#queue)) this.#launch(slot.index);
   }
 
   #crashed(slot: Slot, job: Job, reason: string): void {
-    slot.job = null;
     const { run_id } = job.run;
     if (this.#stopReason !== null) {
       const record = this.#endRecord(job, this.#stopReason, `killed while stopping: ${reason}`);
@@ -255,7 +274,7 @@ export class Supervisor {
     this.#crashes.set(run_id, crashes);
     const will_retry = crashes <= this.#options.max_retries;
     const { step } = this.#reportFailure(slot, job, { message: `worker crashed: ${reason}`, stack: null, will_retry });
-    if (will_retry) this.#requeue({ ...job, from_step: step });
+    if (will_retry) this.#requeue(slot, { ...job, from_step: step });
   }
 
   #reportFailure(
@@ -277,9 +296,9 @@ export class Supervisor {
     return record;
   }
 
-  /** First in the queue: it was costlier than all that still wait. An idle worker is leaving already. */
-  #requeue(job: Job): void {
-    this.#queue.unshift(job);
+  /** An idle worker is leaving already; `refill` finds one for the run. */
+  #requeue(slot: Slot, job: Job): void {
+    this.#queue.putBack(job, slot.device);
   }
 
   /** Whether a worker that ended before `ready` gets a successor in its slot. */

@@ -3,18 +3,20 @@
  * progress on stderr, and turns signals into an orderly stop. Calling it again goes on where it stopped. Which exit
  * code follows is the command line's to say.
  */
-import { availableParallelism } from 'node:os';
 import type { ExitName } from '../lib/errors.ts';
 import type { RunRecord, RunStatus } from '../log/record.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { DeviceRequest } from './devices.ts';
 import { describeWork, findRuns, longestFirst, needsWork, statusOf, stepsDone, writePlan } from './folder.ts';
 import { localExecutor, workerUrl } from './local-executor.ts';
 import { lockFolder } from './lock.ts';
+import { findPlaces } from './places.ts';
 import { countByStatus } from './progress/events.ts';
 import { type ProgressKind, type ProgressStream, startProgress } from './progress/progress.ts';
 import { listenForSignals, type StopSignal, stopExit, stopReason } from './signals.ts';
 import { Supervisor } from './supervisor.ts';
 
+export { type Card, type CardQuery, queryCards } from './nvidia-smi.ts';
 export type { SweepEvent } from './progress/events.ts';
 
 export interface SweepOptions {
@@ -25,8 +27,15 @@ export interface SweepOptions {
   backend: string;
   /** Threads of each worker, for the native backend; default 1. */
   threads?: number | undefined;
-  /** Worker processes, at most one a run; default one a core, or one for each `threads` cores. */
+  /** A part of the name of the GPU adapter that the webgpu backend takes. */
+  adapter?: string | undefined;
+  /** Worker processes, at most one a run, or a slot where devices are given; default one a core, or one for each
+   * `threads` cores; on CUDA one a slot of all cards. */
   workers?: number | undefined;
+  /** CUDA cards to place workers on, by nvidia-smi's index, or all that are free enough. */
+  devices?: DeviceRequest['devices'] | undefined;
+  /** Workers that share a card. Default auto: from its free memory and the largest run that waits. */
+  slots_per_device?: DeviceRequest['slots_per_device'] | undefined;
   /** Where corpora are kept between runs. */
   cache_dir: string;
   progress: ProgressKind;
@@ -58,7 +67,8 @@ export interface SweepResult {
 }
 
 /** Trains what `plan` leaves to do in `out_dir`. A run that fails or diverges is in the result, not an error.
- * Throws `folder_held`, `no_backend`, `storage`, and `usage` where the folder holds other runs under these names. */
+ * Throws `folder_held`, `no_backend`, `storage`, and `usage` where the folder holds other runs under these names or the
+ * devices cannot be had. */
 export async function runSweep(options: SweepOptions): Promise<SweepResult> {
   const start_ms = performance.now();
   const lock = await lockFolder(options.out_dir);
@@ -72,19 +82,22 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
 async function runLocked(options: SweepOptions, start_ms: number): Promise<SweepResult> {
   const { plan, out_dir, is_color, stream = process.stderr } = options;
   const runs = findRuns(plan, out_dir);
-  const num_kept = writePlan(plan, out_dir);
   const todo = longestFirst(runs.filter(needsWork));
-  const threads = options.threads ?? 1;
-  const num_cores = Math.max(1, Math.floor(availableParallelism() / threads));
-  const num_workers = Math.min(options.workers ?? num_cores, todo.length);
+  const { threads = 1, workers, devices, slots_per_device } = options;
+  const run_bytes = todo.map(({ run }) => run.memory_bytes);
+  const request = { backend: options.backend, threads, workers, devices, slots_per_device, run_bytes };
+  const { backend, places, notes } = await findPlaces(request);
+  const num_workers = places.length;
+  const num_kept = writePlan(plan, out_dir);
 
   const progress = startProgress(options.progress, { stream, is_color });
   const supervisor = new Supervisor({
     executor: localExecutor(options.worker_url ?? workerUrl()),
     jobs: todo.map((found) => ({ run: found.run, run_dir: found.run_dir, from_step: stepsDone(found) })),
-    num_workers,
-    backend: options.backend,
+    places,
+    backend,
     threads,
+    adapter: options.adapter,
     cache_dir: options.cache_dir,
     checkpoint_seconds: options.checkpoint_seconds ?? 60,
     hang_seconds: options.hang_seconds ?? 900,
@@ -116,6 +129,7 @@ async function runLocked(options: SweepOptions, start_ms: number): Promise<Sweep
   };
 
   try {
+    for (const message of notes) progress.show({ event: 'note', message });
     if (num_kept > 0) progress.show({ event: 'note', message: keptNote(num_kept, out_dir) });
     progress.show({ event: 'sweep_started', out_dir, num_workers, num_to_do: todo.length, runs: describeWork(runs) });
     await supervisor.run();

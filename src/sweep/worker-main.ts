@@ -6,6 +6,8 @@
  */
 import type { BackendInfo } from '../backend/backend.ts';
 import { LabError } from '../lib/errors.ts';
+import type { GpuFacts } from '../log/record.ts';
+import { readGpuFacts } from './gpu-facts.ts';
 import {
   type ErrorReport,
   type FromWorker,
@@ -25,6 +27,7 @@ let isBusy = false;
 let numUnsent = 0;
 let start: Start | null = null;
 let backend: BackendInfo | null = null;
+let gpu: GpuFacts | null = null;
 
 process.on('message', (message: ToWorker) => void receive(message));
 process.on('disconnect', () => stop('preempted'));
@@ -49,7 +52,9 @@ async function startUp(message: Start): Promise<void> {
   start = message;
   try {
     const { startBackend } = await import('../backend/backend.ts');
-    backend = await startBackend(message.backend, { threads: message.threads });
+    backend = await startBackend(message.backend, { threads: message.threads, adapter: message.adapter });
+    gpu = await readGpuFacts(backend);
+    if (gpu !== null) backend = { ...backend, device: gpu.name };
     send({ type: 'ready', backend });
   } catch (error) {
     send({ type: 'start_failed', error: report(error) });
@@ -68,6 +73,7 @@ async function trainOne({ run, run_dir }: Run): Promise<void> {
       run_dir,
       cache_dir: start.cache_dir,
       backend,
+      gpu,
       checkpoint_seconds: start.checkpoint_seconds,
       should_stop: () => (isOrphan() ? 'preempted' : stopReason),
       onProgress: (progress) => {

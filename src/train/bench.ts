@@ -2,7 +2,7 @@
  * Throughput is counted as `6 N tokens / time` with N all parameters, the field's convention and not the work that a
  * backend really does, so that backends and frameworks compare.
  */
-import type { BackendInfo } from '../backend/backend.ts';
+import { type BackendInfo, numLaunches } from '../backend/backend.ts';
 import type { ModelSpec, OptimizerSpec } from '../config/config.ts';
 import { randomInt, rngStream } from '../lib/rng.ts';
 import { registerOps, type TokenBatch } from '../model/gpt.ts';
@@ -23,10 +23,15 @@ export interface BenchShape {
   step_ms: number;
   tokens_per_second: number;
   gflops: number;
+  /** What the backend is asked to do for a step: TensorFlow's operations, or a GPU's programs; null where unknown. */
+  launches_per_step: number | null;
 }
 
+/** A model to time. */
+export type BenchModel = Pick<BenchShape, 'n_layer' | 'd_model' | 'n_head'>;
+
 /** The shapes of the ladder that speed is judged by. */
-const BENCH_SHAPES = [
+const BENCH_SHAPES: readonly BenchModel[] = [
   { n_layer: 2, d_model: 32, n_head: 2 },
   { n_layer: 4, d_model: 64, n_head: 4 },
   { n_layer: 4, d_model: 128, n_head: 4 },
@@ -52,7 +57,7 @@ const MIN_STEPS = 7;
 const MIN_SECONDS = 1;
 
 /** Times one shape. Tensors left after it: none. */
-function benchShape(shape: { n_layer: number; d_model: number; n_head: number }): BenchShape {
+async function benchShape(shape: BenchModel): Promise<BenchShape> {
   const model: ModelSpec = {
     ...shape,
     d_ff: 4 * shape.d_model,
@@ -67,11 +72,14 @@ function benchShape(shape: { n_layer: number; d_model: number; n_head: number })
   const state = createState(model, 0);
   const times: number[] = [];
   const startMs = performance.now();
+  let launches_per_step: number | null = null;
   for (let step = 1; ; step++) {
     const stepMs = performance.now();
+    const launches = numLaunches();
     trainStep(state, model, batch, { optimizer: OPTIMIZER, learning_rate: OPTIMIZER.learning_rate, step });
+    launches_per_step = launches === null ? null : numLaunches()! - launches;
     // Reading the loss back waits for the step to have really happened.
-    takeLossSum(state);
+    await takeLossSum(state);
     const now = performance.now();
     if (step > WARMUP_STEPS) times.push(now - stepMs);
     if (times.length >= MIN_STEPS && now - startMs > 1000 * MIN_SECONDS) break;
@@ -90,17 +98,24 @@ function benchShape(shape: { n_layer: number; d_model: number; n_head: number })
     step_ms,
     tokens_per_second: (1000 * tokens) / step_ms,
     gflops: (6 * num_params * tokens) / step_ms / 1e6,
+    launches_per_step,
   };
 }
 
-/** Times every shape of the ladder on `backend`; `onShape` is told of each as it is done. */
-export function benchBackend(backend: BackendInfo, onShape: (shape: BenchShape) => void = () => {}): BenchShape[] {
+/** Times every shape, those of the ladder by default, on `backend`; `onShape` is told of each as it is done. */
+export async function benchBackend(
+  backend: BackendInfo,
+  onShape: (shape: BenchShape) => void = () => {},
+  models: readonly BenchModel[] = BENCH_SHAPES,
+): Promise<BenchShape[]> {
   registerOps(backend.tfjs_name);
-  return BENCH_SHAPES.map((shape) => {
-    const timed = benchShape(shape);
+  const shapes: BenchShape[] = [];
+  for (const shape of models) {
+    const timed = await benchShape(shape);
     onShape(timed);
-    return timed;
-  });
+    shapes.push(timed);
+  }
+  return shapes;
 }
 
 function randomTokens(): TokenBatch {

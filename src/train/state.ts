@@ -55,7 +55,7 @@ export function restoreState(model: ModelSpec, tensors: Record<string, StoredTen
 }
 
 /** Parameters and moments, read back from the device. */
-export function storeState(state: TrainState): Record<string, StoredTensor> {
+export async function storeState(state: TrainState): Promise<Record<string, StoredTensor>> {
   const tensors: Record<string, StoredTensor> = {};
   for (const [prefix, params] of [
     ['', state.params],
@@ -63,15 +63,16 @@ export function storeState(state: TrainState): Record<string, StoredTensor> {
     ['adamw.v.', state.v],
   ] as const) {
     for (const [name, p] of Object.entries(params)) {
-      tensors[prefix + name] = { shape: p.shape, values: p.dataSync() as Float32Array };
+      tensors[prefix + name] = { shape: p.shape, values: (await p.data()) as Float32Array };
     }
   }
   return tensors;
 }
 
 /** The loss summed over the steps since the last call, and the last gradient norm; starts the sum anew. */
-export function takeLossSum(state: TrainState): { loss_sum: number; grad_norm: number } {
-  const read = { loss_sum: state.loss_sum.dataSync()[0]!, grad_norm: state.grad_norm.dataSync()[0]! };
+export async function takeLossSum(state: TrainState): Promise<{ loss_sum: number; grad_norm: number }> {
+  const [loss_sum, grad_norm] = await Promise.all([state.loss_sum.data(), state.grad_norm.data()]);
+  const read = { loss_sum: loss_sum[0]!, grad_norm: grad_norm[0]! };
   tf.tidy(() => state.loss_sum.assign(tf.scalar(0)));
   return read;
 }

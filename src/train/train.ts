@@ -4,7 +4,7 @@
  * losses are bit for bit the same, however often the run was stopped and resumed.
  */
 import { setImmediate } from 'node:timers/promises';
-import type { BackendInfo } from '../backend/backend.ts';
+import { type BackendInfo, settleBackend } from '../backend/backend.ts';
 import type { RunSpec } from '../config/config.ts';
 import { type Corpus, type OutOfDomainWindows, openCorpus } from '../data/data.ts';
 import { captureEnvironment, RunWriter } from '../log/log.ts';
@@ -12,7 +12,7 @@ import { type Flops, type NumParams, type RunRecord, type RunStatus, SCHEMA_VERS
 import { registerOps } from '../model/gpt.ts';
 import { tf } from '../tf.ts';
 
-export { type BenchShape, benchBackend } from './bench.ts';
+export { type BenchModel, type BenchShape, benchBackend } from './bench.ts';
 
 import { type CheckpointState, latestCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { evaluate, type ValidationWindows } from './evaluate.ts';
@@ -50,6 +50,8 @@ export interface TrainJob {
   /** Where prepared corpora are kept. */
   cache_dir: string;
   backend: BackendInfo;
+  /** The GPU of `backend`; default null: it computes on a CPU. */
+  gpu?: RunRecord['gpu'];
   /** Seconds between checkpoints; the last step is always checkpointed. */
   checkpoint_seconds: number;
   /** Asked after every step; a status ends the run there, checkpointed. */
@@ -73,12 +75,16 @@ export async function trainRun(job: TrainJob): Promise<RunRecord> {
   const writer = new RunWriter(job.run_dir);
   const run = startRun(job, corpus, writer);
   try {
-    writer.writeRecord(recordOf(run, 'running'));
+    writer.writeRecord(recordOf(run, 'running', null));
     const status = await trainLoop(run);
-    const record = recordOf(run, status);
+    const record = recordOf(run, status, status === 'finished' ? await outOfDomainLoss(run) : null);
     writer.flush();
     writer.writeRecord(record);
     return record;
+  } catch (error) {
+    // A device that fails breaks whatever waits for it; its own reason is the one to tell.
+    await settleBackend();
+    throw error;
   } finally {
     tf.dispose(run.state as unknown as tf.TensorContainer);
     writer.close();
@@ -168,16 +174,17 @@ async function trainLoop(run: ActiveRun): Promise<RunStatus> {
   while (done.step < spec.num_steps) {
     stepOnce(run);
     const is_eval = evals.has(done.step);
-    if ((done.step % rowEvery === 0 || is_eval) && !logTrainRow(run)) return 'diverged';
-    if (is_eval && !logEvalRow(run)) return 'diverged';
+    if ((done.step % rowEvery === 0 || is_eval) && !(await logTrainRow(run))) return 'diverged';
+    if (is_eval && !(await logEvalRow(run))) return 'diverged';
     const stop = job.should_stop();
     const now = performance.now();
     if (stop || done.step === spec.num_steps || now - savedMs > 1000 * job.checkpoint_seconds) {
-      saveCheckpoint(run);
+      await saveCheckpoint(run);
       savedMs = performance.now();
     }
     if (stop && done.step < spec.num_steps) return stop;
     if (now - turnMs > TURN_MS) {
+      await settleBackend();
       await setImmediate();
       turnMs = performance.now();
     }
@@ -209,11 +216,11 @@ function stepsSinceRow({ job, done }: ActiveRun): number {
 const tokensDone = ({ job, done }: ActiveRun) => done.step * job.run.spec.batch_size * job.run.spec.model.n_ctx;
 
 /** Reads the loss back and logs it; false when it is not finite. */
-function logTrainRow(run: ActiveRun): boolean {
+async function logTrainRow(run: ActiveRun): Promise<boolean> {
   const { job, done, writer, state } = run;
   const { optimizer, schedule, num_steps } = job.run.spec;
   const startMs = performance.now();
-  const { loss_sum, grad_norm } = takeLossSum(state);
+  const { loss_sum, grad_norm } = await takeLossSum(state);
   done.train_seconds += (performance.now() - startMs) / 1000;
   const loss = loss_sum / stepsSinceRow(run);
   const tokens = tokensDone(run);
@@ -234,9 +241,9 @@ function logTrainRow(run: ActiveRun): boolean {
 }
 
 /** Evaluates and logs; false when the loss is not finite. */
-function logEvalRow(run: ActiveRun): boolean {
+async function logEvalRow(run: ActiveRun): Promise<boolean> {
   const { job, done, writer, state } = run;
-  const val_loss = evaluate(state.params, job.run.spec.model, run.windows);
+  const val_loss = await evaluate(state.params, job.run.spec.model, run.windows);
   const tokens = tokensDone(run);
   writer.appendMetric({ kind: 'eval', step: done.step, tokens, loss: val_loss });
   done.eval_curve = [...done.eval_curve, { step: done.step, tokens, val_loss: finiteOrNull(val_loss) }];
@@ -246,12 +253,14 @@ function logEvalRow(run: ActiveRun): boolean {
 
 const wallSeconds = (run: ActiveRun) => run.earlierSeconds + (performance.now() - run.startedMs) / 1000;
 
-function saveCheckpoint(run: ActiveRun): void {
+async function saveCheckpoint(run: ActiveRun): Promise<void> {
   const { job, done, state, writer } = run;
+  // What a failed device computed must not be kept.
+  await settleBackend();
   done.metrics_bytes = writer.metricsLength();
-  done.loss_sum = state.loss_sum.dataSync()[0]!;
+  done.loss_sum = (await state.loss_sum.data())[0]!;
   done.wall_seconds = wallSeconds(run);
-  writeCheckpoint(job.run_dir, { state: done, tensors: storeState(state) });
+  writeCheckpoint(job.run_dir, { state: done, tensors: await storeState(state) });
 }
 
 /** Nats a token as bits a byte; null where either is not known. */
@@ -260,13 +269,12 @@ function bitsPerByte(loss: number | null, bytes_per_token: number | null): numbe
 }
 
 /** Loss of the finished model on the other text; null for a synthetic language. */
-function outOfDomainLoss({ job, state, ood }: ActiveRun): number | null {
-  return ood && finiteOrNull(evaluate(state.params, job.run.spec.model, ood));
+async function outOfDomainLoss({ job, state, ood }: ActiveRun): Promise<number | null> {
+  return ood && finiteOrNull(await evaluate(state.params, job.run.spec.model, ood));
 }
 
-function recordOf(run: ActiveRun, status: RunStatus): RunRecord {
+function recordOf(run: ActiveRun, status: RunStatus, ood: number | null): RunRecord {
   const { job, corpus, done } = run;
-  const ood = status === 'finished' ? outOfDomainLoss(run) : null;
   const { spec, ...plan } = job.run;
   const environment = captureEnvironment();
   const val_loss = status === 'finished' ? (done.eval_curve.at(-1)?.val_loss ?? null) : null;
@@ -311,6 +319,8 @@ function recordOf(run: ActiveRun, status: RunStatus): RunRecord {
     num_resumes: done.num_resumes,
     backend: job.backend.name,
     device: job.backend.device,
+    gpu: job.gpu ?? null,
+    ...(job.backend.matmul_precision ? { matmul_precision: job.backend.matmul_precision } : {}),
     versions: { ...environment.versions, ...job.backend.versions },
     git: environment.git,
     host: environment.host,

@@ -94,6 +94,7 @@ describe('results', () => {
       cluster: 'runs',
       num_clusters: 6,
       level: 0.9,
+      interval: 'percentile',
       seed: 0,
     });
     expect(result.draws['x']).toHaveLength(50);

@@ -1,26 +1,30 @@
 /** @file Every law: its gradient, its coordinates, its linear part, its published numbers. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type LawParams, listLaws, optimum, predictLoss } from '../../src/fit/fit.ts';
+import { type LawParams, listLaws, optimum, predictCurve, predictLoss } from '../../src/fit/fit.ts';
 import type { Law } from '../../src/fit/laws/law.ts';
 import { curveByName, lawByName } from '../../src/fit/laws/registry.ts';
 
 const laws: Law<string>[] = listLaws().map(({ name, inputs }) =>
   inputs[0] === 'x' ? curveByName(name) : lawByName(name),
 );
+const centredAt = (law: Law<string>, centre: Float64Array): Law<string> => law.centredAt?.(centre) ?? law;
 
 /** Coordinates near what data give: three terms of like size, exponents .05 to 1. */
 function coordinates(law: Law<string>): fc.Arbitrary<Float64Array> {
   const each = law.coordinates.map((name) => {
-    if (name === 'alpha' || name === 'beta') return fc.double({ min: 0.05, max: 1, noNaN: true });
+    if (/^(alpha|beta|eta|c\d)/.test(name)) return fc.double({ min: 0.05, max: 1, noNaN: true });
     if (name.startsWith('log_alpha')) return fc.double({ min: -3, max: 0, noNaN: true });
     return fc.double({ min: -2, max: 1.5, noNaN: true });
   });
   return fc.tuple(...each).map((values) => Float64Array.from(values));
 }
 
+/** Off the round values: where N_opt = N the law of repeated data has a kink in its slope. */
 const logs = (law: Law<string>): fc.Arbitrary<Float64Array> =>
-  fc.tuple(...law.inputs.map(() => fc.double({ min: -4, max: 4, noNaN: true }))).map((u) => Float64Array.from(u));
+  fc
+    .tuple(...law.inputs.map(() => fc.double({ min: -4, max: 4, noNaN: true })))
+    .map((u) => Float64Array.from(u, (x, i) => x + 0.137 * (i + 1) ** 2));
 
 describe.each(laws.map((law) => [law.name, law] as const))('law %s', (_, law) => {
   const size = law.coordinates.length;
@@ -53,11 +57,14 @@ describe.each(laws.map((law) => [law.name, law] as const))('law %s', (_, law) =>
         const params = law.toParams(theta, centre);
         expect(Object.keys(params)).toEqual(law.params);
         const back = law.fromParams(params, centre);
-        for (const [k, x] of back.entries()) expect(x).toBeCloseTo(theta[k]!, 9);
+        for (const [k, x] of back.entries()) expect(Math.abs(x - theta[k]!)).toBeLessThan(1e-8);
         const scratch = new Float64Array(size);
         const absolute = law.fromParams(params, new Float64Array(law.inputs.length));
         const shifted = u.map((x, i) => x + centre[i]!);
-        expect(law.logLoss(absolute, shifted, scratch)).toBeCloseTo(law.logLoss(theta, u, scratch), 9);
+        expect(law.logLoss(absolute, shifted, scratch)).toBeCloseTo(
+          centredAt(law, centre).logLoss(theta, u, scratch),
+          9,
+        );
       }),
       { numRuns: 60 },
     );
@@ -65,7 +72,8 @@ describe.each(laws.map((law) => [law.name, law] as const))('law %s', (_, law) =>
 
   it('is linear in its amplitudes: no residual at its own losses, and to first order the error of log loss', () => {
     const { separable } = law;
-    if (!separable) return;
+    // With more parameters than suit the unique tokens it is not linear, and the solutions only starting points.
+    if (!separable || law.name === 'data_constrained') return;
     fc.assert(
       fc.property(
         fc.tuple(...separable.grid.map(() => fc.double({ min: 0.1, max: 1, noNaN: true }))),
@@ -76,6 +84,8 @@ describe.each(laws.map((law) => [law.name, law] as const))('law %s', (_, law) =>
         logs(law),
         (exponents, amplitudes, u) => {
           const theta = separable.theta(exponents, amplitudes);
+          for (let j = 0; j < separable.num_amplitudes; j++)
+            expect(separable.amplitude(exponents, theta[j]!)).toBeCloseTo(amplitudes[j]!, 10);
           const logLoss = law.logLoss(theta, u, new Float64Array(size));
           const columns = new Float64Array(separable.num_amplitudes);
           const residual = (logL: number): number => {
@@ -119,9 +129,60 @@ describe('published numbers', () => {
     const loss = (N: number, D: number) => predictLoss({ law: 'kaplan', params }, { N, D });
     expect(loss(1e9, 1e30)).toBeCloseTo((6.4e13 / 1e9) ** 0.076, 6);
     expect(loss(1e40, 1e10)).toBeCloseTo((1.8e13 / 1e10) ** 0.103, 6);
+    expect(predictLoss({ law: 'kaplan_n', params: { N_c: 8.8e13, alpha_N: 0.076 } }, { N: 1e9 })).toBeCloseTo(
+      (8.8e13 / 1e9) ** 0.076,
+      12,
+    );
     const { a, b } = lawByName('kaplan').exponents!(params);
     expect(a).toBeCloseTo(0.103 / (0.103 + 0.076), 12);
     expect(a + b).toBeCloseTo(1, 12);
+  });
+
+  it('power_mean at q = infinity is the larger term, also after JSON, which has no infinity', () => {
+    const params = { E: 1.7, A: 406, B: 411, alpha: 0.34, beta: 0.28, q: Number.POSITIVE_INFINITY };
+    const L = 1.7 + Math.max(406 / 1e8 ** 0.34, 411 / 3e9 ** 0.28);
+    const fit = { law: 'power_mean', params };
+    expect(predictLoss(fit, { N: 1e8, D: 3e9 })).toBeCloseTo(L, 12);
+    expect(predictLoss(JSON.parse(JSON.stringify(fit)), { N: 1e8, D: 3e9 })).toBeCloseTo(L, 12);
+  });
+
+  it("over_training is Gadre's formula, and chinchilla with both exponents 2 eta", () => {
+    const params = { E: 1.5, a: 140, b: 190, eta: 0.12 };
+    const [N, D] = [3e8, 4e10];
+    const [M, C] = [D / N, 6 * N * D];
+    const L = 1.5 + (140 * M ** 0.12 + 190 * M ** -0.12) * C ** -0.12;
+    expect(predictLoss({ law: 'over_training', params }, { N, D })).toBeCloseTo(L, 12);
+    const same = { E: 1.5, A: 140 * 6 ** -0.12, B: 190 * 6 ** -0.12, alpha: 0.24, beta: 0.24 };
+    expect(predictLoss({ law: 'chinchilla', params: same }, { N, D })).toBeCloseTo(L, 12);
+  });
+
+  it("broken_power_law is Caballero's formula", () => {
+    const [a, b, c0, c1, d1, f1] = [1.2, 40, 0.3, -0.2, 3e6, 0.4];
+    const params = { a, b, c0, c1, d1, f1 };
+    for (const x of [1e4, 3e6, 1e9])
+      expect(predictCurve({ law: 'broken_power_law', params }, x)).toBeCloseTo(
+        a + b * x ** -c0 * (1 + (x / d1) ** (1 / f1)) ** (-c1 * f1),
+        10,
+      );
+  });
+
+  it('data_constrained without repetition and excess is chinchilla, and repetition is worth less than new data', () => {
+    const params = { E: 1.87, A: 521, B: 1488, alpha: 0.35, beta: 0.36, R_D_star: 15, R_N_star: 5 };
+    const fit = { law: 'data_constrained', params };
+    const fresh = { N: 1e9, D: 1e11 };
+    expect(predictLoss(fit, fresh)).toBeCloseTo(predictLoss({ law: 'chinchilla', params }, fresh), 12);
+    expect(predictLoss(fit, { ...fresh, U: 5e11 })).toBe(predictLoss(fit, fresh));
+    const repeated = predictLoss(fit, { ...fresh, U: 1e10 });
+    expect(repeated).toBeGreaterThan(predictLoss(fit, fresh));
+    expect(repeated).toBeLessThan(predictLoss(fit, { N: 1e9, D: 1e10 }));
+  });
+
+  it('kaplan_ns takes steps, or tokens and a batch', () => {
+    const fit = { law: 'kaplan_ns', params: { N_c: 6.5e13, S_c: 2.1e3, alpha_N: 0.077, alpha_S: 0.76 } };
+    const L = (6.5e13 / 1e8) ** 0.077 + (2.1e3 / 1e5) ** 0.76;
+    expect(predictLoss(fit, { N: 1e8, S: 1e5 })).toBeCloseTo(L, 12);
+    expect(predictLoss(fit, { N: 1e8, D: 5e10, B: 5e5 })).toBeCloseTo(L, 12);
+    expect(() => predictLoss(fit, { N: 1e8, D: 1e10 })).toThrow('kaplan_ns reads S of a run, which is not given');
   });
 
   it('power_mean at q = 1 is chinchilla', () => {
@@ -140,15 +201,19 @@ describe('the registry', () => {
     expect(new Set(infos.map((i) => i.name)).size).toBe(infos.length);
     for (const { formula, reference, params } of infos) {
       for (const name of params) expect(formula).toContain(name);
+      expect(formula).toMatch(/^L = /);
       expect(reference).toMatch(/arXiv \d{4}\.\d{5}/);
     }
   });
 
   it('says which laws there are', () => {
     expect(() => lawByName('chinchila')).toThrow(
-      'unknown law: chinchila; choose one of chinchilla, power_mean, kaplan',
+      'unknown law: chinchila; choose one of chinchilla, power_mean, kaplan_n, kaplan_d, kaplan_c, kaplan_nd, ' +
+        'kaplan_ns, data_constrained, over_training',
     );
+    expect(lawByName('kaplan').name).toBe('kaplan_nd');
     expect(() => lawByName('saturating')).toThrow('it reads other variables');
-    expect(() => curveByName('kaplan')).toThrow('choose one of saturating');
+    expect(() => curveByName('kaplan')).toThrow('it reads other variables');
+    expect(curveByName('kaplan_n').inputs).toEqual(['N']);
   });
 });

@@ -23,3 +23,9 @@ export function epochPoints(): FitPoint[] {
   const file = 'chinchilla_epoch.csv';
   return readPoints({ text: readTable(file), file, columns: 'N=Model Size,C=Training FLOP,L=loss' });
 }
+
+/** The 182 runs with repeated tokens of Muennighoff et al. 2023. */
+export function muennighoffPoints(): FitPoint[] {
+  const file = 'muennighoff_182.csv';
+  return readPoints({ text: readTable(file), file, columns: 'L=loss,id=name' });
+}

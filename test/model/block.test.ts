@@ -12,6 +12,7 @@ import { paramShapes } from '../../src/model/size.ts';
 import { tf } from '../../src/tf.ts';
 import { compareAll } from '../support/allclose.ts';
 import { anySize, describeOnBackends, itRefuses, normalValues, ones } from '../support/op-checks.ts';
+import { valuesOf } from '../support/values.ts';
 
 /** Roundings of the largest value, twice those of one operation (op-checks.ts): here up to twelve follow each other. */
 const ROUNDINGS = 64 * 2 ** -24;
@@ -69,38 +70,38 @@ const REGISTERED: [Runner, Runner] = [
   (inputs, attrs) => runOp(KERNEL.blockGrad, inputs, attrs),
 ];
 
-const valuesOf = (inputs: () => ReturnType<typeof drawn>, runners: [Runner, Runner]) =>
-  tf.tidy(() => forwardAndBack(inputs(), runners).map((t) => t.dataSync() as Float32Array));
+const runOn = (inputs: () => ReturnType<typeof drawn>, runners: [Runner, Runner]) =>
+  valuesOf(() => forwardAndBack(inputs(), runners));
 
 const largest = (arrays: Float32Array[]) =>
   arrays.reduce((most, a) => a.reduce((max, v) => Math.max(max, Math.abs(v)), most), 1e-6);
 
 describeOnBackends('the block', () => {
-  it('equals the operations it is made of', () => {
-    const check = (shape: Shape) => {
-      const [own, apart] = [REGISTERED, COMPOSED].map((runners) => valuesOf(() => drawn(shape), runners));
-      expect(own!.length).toBe(apart!.length);
+  it('equals the operations it is made of', async () => {
+    const check = async (shape: Shape) => {
+      const own = await runOn(() => drawn(shape), REGISTERED);
+      const apart = await runOn(() => drawn(shape), COMPOSED);
+      expect(own.length).toBe(apart.length);
       // Gradients on the scale of the largest: that of the keys' bias is 0 but for rounding.
-      const scales = apart!.map((_, i) => largest(i === 0 ? apart!.slice(0, 1) : apart!.slice(1)));
-      own!.forEach((values, i) => {
-        const { pass, message } = compareAll(values, apart![i]!, { atol: ROUNDINGS * scales[i]! });
+      const scales = apart.map((_, i) => largest(i === 0 ? apart.slice(0, 1) : apart.slice(1)));
+      own.forEach((values, i) => {
+        const { pass, message } = compareAll(values, apart[i]!, { atol: ROUNDINGS * scales[i]! });
         expect(pass, `output ${i}: ${message}`).toBe(true);
       });
     };
-    fc.assert(fc.property(ANY_SHAPE, check), { seed: 1, numRuns: 20 });
+    await fc.assert(fc.asyncProperty(ANY_SHAPE, check), { seed: 1, numRuns: 20 });
     // More rows than go through together, and a context as long as that.
     const usual = { n_head: 2, d_head: 16, d_ff: 128, bias: true, seed: 5 };
-    check({ ...usual, batch: 5, n_ctx: 64 });
-    check({ ...usual, batch: 2, n_ctx: 200, d_head: 56 });
+    await check({ ...usual, batch: 5, n_ctx: 64 });
+    await check({ ...usual, batch: 2, n_ctx: 200, d_head: 56 });
   });
 
-  it.each([Number.NaN, Number.POSITIVE_INFINITY])('lets %s through as they do', (value) => {
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])('lets %s through as they do', async (value) => {
     const shape = { batch: 2, n_ctx: 7, n_head: 2, d_head: 8, d_ff: 17, bias: true, seed: 1 };
     for (const name of ['x', 'dy', 'ln_1.g', 'attn.c_q.w', 'attn.c_v.w', 'mlp.c_fc.w', 'mlp.c_proj.w']) {
-      const [own, apart] = [REGISTERED, COMPOSED].map((runners) =>
-        valuesOf(() => drawn(shape, { name, value }), runners).map((values) => [...values].map(Number.isFinite)),
-      );
-      expect(own, name).toEqual(apart);
+      const finite = async (runners: [Runner, Runner]) =>
+        (await runOn(() => drawn(shape, { name, value }), runners)).map((values) => [...values].map(Number.isFinite));
+      expect(await finite(REGISTERED), name).toEqual(await finite(COMPOSED));
     }
   });
 

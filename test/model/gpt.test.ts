@@ -7,6 +7,7 @@ import '../support/allclose.ts';
 import { PORTABLE_BACKENDS, useBackend } from '../support/backend.ts';
 import { randomBatch, randomParams, smallModel } from '../support/random-params.ts';
 import { type ReferenceParams, referenceLossAndGradients } from '../support/reference-gpt.ts';
+import { peek } from '../support/values.ts';
 
 const MODELS = {
   'two layers, biases, untied': smallModel(),
@@ -51,7 +52,7 @@ describe.each(PORTABLE_BACKENDS)('gpt on %s', (backend) => {
     expect(tf.memory().numTensors).toBe(numTensors);
   });
 
-  it.each(Object.entries(MODELS))('agrees with the float64 reference: %s', (_, model) => {
+  it.each(Object.entries(MODELS))('agrees with the float64 reference: %s', async (_, model) => {
     const reference = randomParams(model, 1);
     const batch = randomBatch(model, 3, 2);
     const expected = referenceLossAndGradients(reference, model, batch.inputs, batch.targets, batch.batch_size);
@@ -59,33 +60,33 @@ describe.each(PORTABLE_BACKENDS)('gpt on %s', (backend) => {
 
     const z = logits(params, model, batch.inputs);
     const largestLogit = Math.max(...expected.logits.map(Math.abs));
-    const off = expectWithin(z.dataSync(), expected.logits, { one: LOGITS.one, largest: largestLogit });
+    const off = expectWithin(await peek(z), expected.logits, { one: LOGITS.one, largest: largestLogit });
     expect(rootMeanSquare(off)).toBeLessThan(LOGITS.mean);
     const value = loss(params, model, batch);
-    expect(value.dataSync()).toBeAllclose([expected.loss], { rtol: 1e-5, atol: 0 });
+    expect(await peek(value)).toBeAllclose([expected.loss], { rtol: 1e-5, atol: 0 });
 
     const actual = lossAndGradients(params, model, batch);
-    expect(actual.loss.dataSync()).toBeAllclose([expected.loss], { rtol: 1e-5, atol: 0 });
+    expect(await peek(actual.loss)).toBeAllclose([expected.loss], { rtol: 1e-5, atol: 0 });
     expect(Object.keys(actual.gradients).sort()).toEqual(Object.keys(params).sort());
     // The gradient of c_k's bias is exactly 0 (softmax ignores a shift): the scale is that of the largest gradient.
     const largest = Math.max(...Object.values(expected.gradients).flatMap((g) => [...g].map(Math.abs)));
     const errors: number[] = [];
     for (const [name, gradient] of Object.entries(actual.gradients)) {
       expect(gradient.shape, name).toEqual(params[name]!.shape);
-      errors.push(...expectWithin(gradient.dataSync(), expected.gradients[name]!, { one: GRADIENTS.one, largest }));
+      errors.push(...expectWithin(await peek(gradient), expected.gradients[name]!, { one: GRADIENTS.one, largest }));
     }
     expect(rootMeanSquare(errors)).toBeLessThan(GRADIENTS.mean);
     tf.dispose([z, value, actual.loss, actual.gradients, params]);
   });
 
-  it('lets NaN through to the loss', () => {
+  it('lets NaN through to the loss', async () => {
     const model = smallModel();
     const reference = randomParams(model, 5);
     reference['h.0.mlp.c_fc.w']!.data[0] = Number.NaN;
     const params = toParams(reference, model);
     const batch = randomBatch(model, 1, 6);
     const value = loss(params, model, batch);
-    expect(value.dataSync()[0]).toBeNaN();
+    expect((await peek(value))[0]).toBeNaN();
     tf.dispose([value, params]);
   });
 });

@@ -135,7 +135,7 @@ describe('readPoints', () => {
   it.each([
     ['N,L\n1,2', undefined, 'no column for D'],
     ['N,D,L,L\n1,2,3,4', undefined, 'L: two columns are named "L"'],
-    ['N,D,L\n1,2,3', 'Q=N', 'unknown symbol Q; the symbols are N, D, C, L, weight, group, id'],
+    ['N,D,L\n1,2,3', 'Q=N', 'unknown symbol Q; the symbols are N, D, C, L, S, U, B, weight, group, id'],
     ['N,D,L\n1,2,3', 'N=N,N=D', 'N is named twice'],
     ['N,D,L\n1,2,3', 'N', '"N" is not symbol=column'],
     ['N,D,L\n', undefined, 'p.csv has a header but no rows'],

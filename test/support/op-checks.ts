@@ -11,6 +11,7 @@ import './allclose.ts';
 import { PORTABLE_BACKENDS, useBackend } from './backend.ts';
 import { differenceGradient, directionalCheck } from './finite-difference.ts';
 import type { Matrix } from './reference-ops.ts';
+import { valuesOf } from './values.ts';
 
 /** A float32 array with its shape: kernel and reference both start from it, so that they see equal numbers. */
 export interface Values {
@@ -106,15 +107,11 @@ function mapValues<A, B>(record: Named<A>, f: (value: A, name: string) => B): Na
 }
 
 /** Output and gradients of a case on the current backend, as plain arrays. */
-function evaluate({ forward, backward }: OpCase, inputs: Named<Values>, dy: Values): Named<Float32Array> {
-  const run = () => {
+function evaluate({ forward, backward }: OpCase, inputs: Named<Values>, dy: Values): Promise<Named<Float32Array>> {
+  return valuesOf(() => {
     const tensors = mapValues(inputs, toTensor);
     return { y: forward(tensors), ...prefixed(backward(toTensor(dy), tensors)) };
-  };
-  const out = tf.tidy(run);
-  const arrays = mapValues(out, (t) => t.dataSync().slice() as Float32Array);
-  tf.dispose(out);
-  return arrays;
+  });
 }
 
 /** The same from the float64 reference. */
@@ -139,8 +136,8 @@ function draw<Shape>(suite: OpSuite<Shape>, shape: Shape) {
 }
 
 /** Kernel against reference, every output element. */
-function checkReference({ op, dy }: ReturnType<typeof draw>): void {
-  const actual = evaluate(op, op.inputs, dy);
+async function checkReference({ op, dy }: ReturnType<typeof draw>): Promise<void> {
+  const actual = await evaluate(op, op.inputs, dy);
   const expected = expectedOf(op, op.inputs, dy);
   expect(Object.keys(actual).sort()).toEqual(Object.keys(expected).sort());
   const gradient_scale = Math.max(
@@ -154,23 +151,23 @@ function checkReference({ op, dy }: ReturnType<typeof draw>): void {
 
 /** Each gradient against differences of `sum dy y`, summed in float64: by coordinate where there are few, else along
  * four random directions. One input moves at a time, so that a small one is not hidden by a large one. */
-function checkDifferences({ op, rng, dy }: ReturnType<typeof draw>): void {
-  const gradients = evaluate(op, op.inputs, dy);
+async function checkDifferences({ op, rng, dy }: ReturnType<typeof draw>): Promise<void> {
+  const gradients = await evaluate(op, op.inputs, dy);
   const scale = Math.max(...Object.keys(op.inputs).map((name) => largest(Float64Array.from(gradients[`d${name}`]!))));
   for (const [name, { shape, data }] of Object.entries(op.inputs)) {
     const gradient = gradients[`d${name}`]!;
-    const f = (x: Float64Array) => {
+    const f = async (x: Float64Array) => {
       const moved = { ...op.inputs, [name]: { shape, data: Float32Array.from(x) } };
-      const y = tf.tidy(() => op.forward(mapValues(moved, toTensor)).dataSync() as Float32Array);
+      const y = await valuesOf(() => op.forward(mapValues(moved, toTensor)));
       return y.reduce((sum, value, i) => sum + value * dy.data[i]!, 0);
     };
     const x = Float64Array.from(data);
     if (x.length <= 8) {
       const tolerance = { rtol: DIFFERENCE_TOLERANCE, atol: DIFFERENCE_TOLERANCE * scale };
-      expect(differenceGradient(f, x, STEP), name).toBeAllclose(gradient, tolerance);
+      expect(await differenceGradient(f, x, STEP), name).toBeAllclose(gradient, tolerance);
     } else {
       const h = STEP * Math.sqrt(x.length);
-      const { analytic, numeric } = directionalCheck(f, x, gradient, { rng, num_directions: 4, h });
+      const { analytic, numeric } = await directionalCheck(f, x, gradient, { rng, num_directions: 4, h });
       // Along a unit direction a gradient of length |g| shows as |g| / sqrt(size).
       const typical = Math.hypot(...gradient) / Math.sqrt(x.length);
       expect(numeric, name).toBeAllclose(analytic, {
@@ -182,16 +179,15 @@ function checkDifferences({ op, rng, dy }: ReturnType<typeof draw>): void {
 }
 
 /** The registered gradient must be the same kernel on the same numbers: equal bits. */
-function checkTape({ op, dy }: ReturnType<typeof draw>): void {
-  const explicit = evaluate(op, op.inputs, dy);
+async function checkTape({ op, dy }: ReturnType<typeof draw>): Promise<void> {
+  const explicit = await evaluate(op, op.inputs, dy);
   const names = Object.keys(op.inputs);
-  const taped = tf.tidy(() => {
+  const taped = await valuesOf(() => {
     const f = (...xs: tf.Tensor[]) => op.forward(Object.fromEntries(names.map((name, i) => [name, xs[i]!])));
-    const gradients = tf.grads(f)(
+    return tf.grads(f)(
       names.map((name) => toTensor(op.inputs[name]!)),
       toTensor(dy),
     );
-    return gradients.map((t) => t.dataSync().slice());
   });
   names.forEach((name, i) => {
     expect(taped[i], name).toEqual(explicit[`d${name}`]);
@@ -200,7 +196,11 @@ function checkTape({ op, dy }: ReturnType<typeof draw>): void {
 
 /** One spoiled element of an input or of dy: wherever the reference is not finite, the kernel must not be either.
  * Returns the number of those places. */
-function checkNonFinite({ op, rng, dy }: ReturnType<typeof draw>, spoiled: string, value: number): number {
+async function checkNonFinite(
+  { op, rng, dy }: ReturnType<typeof draw>,
+  spoiled: string,
+  value: number,
+): Promise<number> {
   const spoil = ({ shape, data }: Values): Values => {
     const at = randomInt(rng, data.length);
     return { shape, data: data.map((v, i) => (i === at ? value : v)) };
@@ -208,7 +208,7 @@ function checkNonFinite({ op, rng, dy }: ReturnType<typeof draw>, spoiled: strin
   const inputs = mapValues(op.inputs, (values, name) => (name === spoiled ? spoil(values) : values));
   const spoiledDy = spoiled === 'dy' ? spoil(dy) : dy;
   const expected = expectedOf(op, inputs, spoiledDy);
-  const actual = evaluate(op, inputs, spoiledDy);
+  const actual = await evaluate(op, inputs, spoiledDy);
   let num_bad = 0;
   for (const [name, data] of Object.entries(expected)) {
     const swallowed = [...data.keys()].filter((i) => !Number.isFinite(data[i]!) && Number.isFinite(actual[name]![i]!));
@@ -221,35 +221,36 @@ function checkNonFinite({ op, rng, dy }: ReturnType<typeof draw>, spoiled: strin
 /** Declares all checks of an operation, on each portable backend. */
 export function describeOp<Shape>(suite: OpSuite<Shape>): void {
   describeOnBackends(suite.name, () => {
-    it('agrees with the float64 reference over random shapes, forward and backward', () => {
+    it('agrees with the float64 reference over random shapes, forward and backward', async () => {
       const examples = suite.edges.map((shape): [Shape] => [shape]);
-      const property = fc.property(suite.shapes, (shape) => checkReference(draw(suite, shape)));
-      fc.assert(property, { seed: 1, numRuns: examples.length + 24, examples });
+      const property = fc.asyncProperty(suite.shapes, (shape) => checkReference(draw(suite, shape)));
+      await fc.assert(property, { seed: 1, numRuns: examples.length + 24, examples });
     });
 
-    it.each(suite.edges)('backward agrees with finite differences at %o', (shape) => {
-      checkDifferences(draw(suite, shape));
+    it.each(suite.edges)('backward agrees with finite differences at %o', async (shape) => {
+      await checkDifferences(draw(suite, shape));
     });
 
-    it.each(suite.edges)('gives the tape the gradients of the backward pass at %o', (shape) => {
-      checkTape(draw(suite, shape));
+    it.each(suite.edges)('gives the tape the gradients of the backward pass at %o', async (shape) => {
+      await checkTape(draw(suite, shape));
     });
 
-    it('lets NaN and infinity through', () => {
+    it('lets NaN and infinity through', async () => {
       const cases = suite.edges.map((shape) => draw(suite, shape));
       for (const spoiled of [...Object.keys(cases[0]!.op.inputs), 'dy']) {
         for (const value of [Number.NaN, Infinity, -Infinity]) {
-          const num_bad = cases.reduce((sum, drawn) => sum + checkNonFinite(drawn, spoiled, value), 0);
+          let num_bad = 0;
+          for (const drawn of cases) num_bad += await checkNonFinite(drawn, spoiled, value);
           // Minus infinity is an honest logit: it may spoil nothing.
           if (value !== -Infinity) expect(num_bad, `outputs that ${value} in ${spoiled} spoils`).toBeGreaterThan(0);
         }
       }
     });
 
-    it('gives the same bits twice', () => {
+    it('gives the same bits twice', async () => {
       for (const shape of suite.edges) {
         const { op, dy } = draw(suite, shape);
-        expect(evaluate(op, op.inputs, dy)).toEqual(evaluate(op, op.inputs, dy));
+        expect(await evaluate(op, op.inputs, dy)).toEqual(await evaluate(op, op.inputs, dy));
       }
     });
   });

@@ -8,11 +8,19 @@ export interface TinyRun {
   num_steps?: number;
   flops?: number;
   minutes?: number | null;
+  memory_bytes?: number;
   config_hash?: string;
 }
 
 /** A run of a one-layer model of width 8 on the synthetic language. */
-export function tinyRun({ run_id, num_steps = 4, flops = 1, minutes = null, config_hash }: TinyRun): PlannedRun {
+export function tinyRun({
+  run_id,
+  num_steps = 4,
+  flops = 1,
+  minutes = null,
+  memory_bytes = 1e6,
+  config_hash,
+}: TinyRun): PlannedRun {
   const model = {
     n_layer: 1,
     n_head: 1,
@@ -72,7 +80,7 @@ export function tinyRun({ run_id, num_steps = 4, flops = 1, minutes = null, conf
     budget_flops: null,
     budget_counting: null,
     budget_error: null,
-    memory_bytes: 1e6,
+    memory_bytes,
     estimated_minutes: minutes,
     notes: [],
   };

@@ -10,6 +10,7 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withLock } from '../lock.ts';
 
 /** The package's root: this file is three folders below it, as source and as compiled. */
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -187,40 +188,6 @@ function prune(folder: string): void {
     rmSync(path.join(folder, file), { recursive: true, force: true });
 }
 
-/** Holds `folder` as a lock while `work` runs; waits for another holder, and takes over from one that died. */
-async function locked<T>(folder: string, isDone: () => boolean, work: () => Promise<T>): Promise<T | null> {
-  const owner = path.join(folder, 'pid');
-  const deadline = Date.now() + LOCK_WAIT_MS;
-  while (!isDone()) {
-    try {
-      mkdirSync(folder);
-      writeFileSync(owner, String(process.pid));
-      try {
-        return isDone() ? null : await work();
-      } finally {
-        rmSync(folder, { recursive: true, force: true });
-      }
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      if (isAbandoned(folder, owner)) rmSync(folder, { recursive: true, force: true });
-      else if (Date.now() > deadline) throw new Error(`${folder} is still held by another process; remove it`);
-      else await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-  return null;
-}
-
-function isAbandoned(folder: string, owner: string): boolean {
-  try {
-    process.kill(Number(readFileSync(owner, 'utf8')), 0);
-    return false;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EPERM') return false;
-    // Between its making and the writing of its owner a lock has none for a moment.
-    return Date.now() - (statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0) > 2000;
-  }
-}
-
 /** The addon's library for this machine, built now where it was not. `extraFlags` go to every compiler run. */
 export async function buildAddon(extraFlags: string[] = []): Promise<BuildResult> {
   const recipe = findRecipe(extraFlags);
@@ -237,7 +204,11 @@ export async function buildAddon(extraFlags: string[] = []): Promise<BuildResult
   if (!folder) return { reason: `no folder for the compiled kernels can be written: ${cacheFolders().join(', ')}` };
   const library = path.join(folder, `${recipe.source_key}-${recipe.compiler_key}.node`);
   const work = () => build(recipe, library, extraFlags);
-  const complaint = await locked(`${library}.lock`, () => existsSync(library), work);
+  const complaint = await withLock(
+    `${library}.lock`,
+    { isDone: () => existsSync(library), wait_ms: LOCK_WAIT_MS },
+    work,
+  );
   if (existsSync(library)) return { library };
   return {
     reason: `${recipe.compiler} could not compile the native kernels: ${(complaint ?? 'unknown error').slice(0, 500)}`,

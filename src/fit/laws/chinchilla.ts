@@ -3,15 +3,11 @@
  * 4,500 starts). We differ in the coordinates: A and B are carried as their terms' sizes at the centre of the
  * data, which takes the condition number of the problem from 1e11 to about 10, and zero terms are allowed.
  */
-import type { Law, LawParams } from './law.ts';
+import { carried } from './carrier.ts';
+import type { Law } from './law.ts';
 
 /** Log-spaced exponents for the outer grid of variable projection. */
 const EXPONENTS = [0.03, 0.06, 0.1, 0.15, 0.2, 0.26, 0.33, 0.4, 0.5, 0.65, 0.85, 1.1, 1.5, 2];
-
-function fromParams(params: LawParams, centre: Float64Array): Float64Array {
-  const { E, A, B, alpha, beta } = params as Record<'E' | 'A' | 'B' | 'alpha' | 'beta', number>;
-  return Float64Array.of(Math.log(E), Math.log(A) - alpha * centre[0]!, Math.log(B) - beta * centre[1]!, alpha, beta);
-}
 
 /** Hoffmann's grid: alpha, beta in {0,.5,1,1.5,2}, log E in {-1,..,1}, log A and log B in {0,5,..,25}. */
 function* starts(centre: Float64Array): Iterable<Float64Array> {
@@ -29,7 +25,16 @@ export const chinchilla: Law = {
   formula: 'L = E + A/N^alpha + B/D^beta',
   reference: 'Hoffmann et al. 2022, arXiv 2203.15556',
   inputs: ['N', 'D'],
-  params: ['E', 'A', 'B', 'alpha', 'beta'],
+  ...carried(
+    ['E', 'A', 'B', 'alpha', 'beta'],
+    [
+      { kind: 'log' },
+      { kind: 'term', exponent: 3, shift: (centre) => centre[0]! },
+      { kind: 'term', exponent: 4, shift: (centre) => centre[1]! },
+      { kind: 'plain' },
+      { kind: 'plain' },
+    ],
+  ),
   coordinates: ['log_E', 'log_A_centred', 'log_B_centred', 'alpha', 'beta'],
   optional_terms: [0, 1, 2],
   plausible: [
@@ -55,19 +60,9 @@ export const chinchilla: Law = {
     gradient[4] = -u[1]! * pB;
     return top + Math.log(sum);
   },
-  toParams(theta, centre) {
-    const [alpha, beta] = [theta[3]!, theta[4]!];
-    return {
-      E: Math.exp(theta[0]!),
-      A: Math.exp(theta[1]! + alpha * centre[0]!),
-      B: Math.exp(theta[2]! + beta * centre[1]!),
-      alpha,
-      beta,
-    };
-  },
-  fromParams,
   starts,
   separable: {
+    axes: ['alpha', 'beta'],
     grid: [EXPONENTS, EXPONENTS],
     num_amplitudes: 3,
     columns(exponents, u, logL, columns) {
@@ -85,6 +80,7 @@ export const chinchilla: Law = {
         exponents[1]!,
       );
     },
+    amplitude: (_exponents, coordinate) => Math.exp(coordinate),
   },
   exponents({ alpha, beta }) {
     return { a: beta! / (alpha! + beta!), b: alpha! / (alpha! + beta!) };

@@ -1,8 +1,9 @@
 /** @file The power mean of Chinchilla's two terms, `L = E + [(A/N^alpha)^q + (B/D^beta)^q]^(1/q)`.
- * q = 1 is the additive law, q -> infinity the larger of the two terms, q < 1 punishes balance. Our own extension,
+ * q = 1 is the additive law, q -> infinity the larger of the two terms (`fix: {q: Infinity}`), q < 1 punishes balance. Our own extension,
  * after the finding that the additive form can fake an exponent where capacity and data limit each other; the
  * exponents a and b keep the additive law's formulas, since both terms shrink alike along the frontier.
  */
+import { carried } from './carrier.ts';
 import { chinchilla } from './chinchilla.ts';
 import type { Law } from './law.ts';
 
@@ -23,15 +24,17 @@ export const powerMean: Law = {
   formula: 'L = E + [(A/N^alpha)^q + (B/D^beta)^q]^(1/q)',
   reference: 'extends Hoffmann et al. 2022, arXiv 2203.15556',
   inputs: ['N', 'D'],
-  params: ['E', 'A', 'B', 'alpha', 'beta', 'q'],
+  ...carried([...chinchilla.params, 'q'], [...chinchilla.carriers, { kind: 'log' }]),
   coordinates: [...chinchilla.coordinates, 'log_q'],
   optional_terms: [0],
+  may_be_infinite: ['q'],
   plausible: [...chinchilla.plausible, { param: 'q', low: 0.1, high: 20 }],
   logLoss(theta, u, gradient) {
     const e = theta[0]!;
     const n = theta[1]! - theta[3]! * u[0]!;
     const d = theta[2]! - theta[4]! * u[1]!;
-    const q = Math.exp(theta[5]!);
+    // At infinity the largest double does the same and has no 0 x infinity.
+    const q = Math.min(Math.exp(theta[5]!), Number.MAX_VALUE);
     const larger = Math.max(n, d);
     const gapN = n - larger;
     const gapD = d - larger;
@@ -53,12 +56,6 @@ export const powerMean: Law = {
     gradient[4] = -u[1]! * weight * shareD;
     gradient[5] = weight * (shareN * gapN + shareD * gapD - spread);
     return top + Math.log(sum);
-  },
-  toParams(theta, centre) {
-    return { ...chinchilla.toParams(theta, centre), q: Math.exp(theta[5]!) };
-  },
-  fromParams(params, centre) {
-    return Float64Array.of(...chinchilla.fromParams(params, centre), Math.log(params.q!));
   },
   *starts(_centre, logLoss) {
     for (const q of SHAPES)

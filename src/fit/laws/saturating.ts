@@ -3,6 +3,7 @@
  * 2001.08361, equations 1.1 to 1.3 (E = 0); the offset as in Henighan et al. 2020, arXiv 2010.14701. The coordinates
  * are the logs of E and of the reducible loss at the data's centre, and alpha.
  */
+import { carried } from './carrier.ts';
 import type { Law } from './law.ts';
 
 const EXPONENTS = [0.02, 0.04, 0.06, 0.09, 0.13, 0.18, 0.25, 0.33, 0.42, 0.55, 0.75, 1, 1.4, 2, 3];
@@ -13,7 +14,10 @@ export const saturating: Law<'x'> = {
   formula: 'L = E + (x_c/x)^alpha',
   reference: 'Kaplan et al. 2020, arXiv 2001.08361; Henighan et al. 2020, arXiv 2010.14701',
   inputs: ['x'],
-  params: ['E', 'x_c', 'alpha'],
+  ...carried(
+    ['E', 'x_c', 'alpha'],
+    [{ kind: 'log' }, { kind: 'scale', exponent: 2, shift: (centre) => centre[0]! }, { kind: 'plain' }],
+  ),
   coordinates: ['log_E', 'log_reducible_centred', 'alpha'],
   optional_terms: [0, 1],
   plausible: [{ param: 'alpha', low: 0.005, high: 5 }],
@@ -29,20 +33,13 @@ export const saturating: Law<'x'> = {
     gradient[2] = (-u[0]! * pK) / sum;
     return top + Math.log(sum);
   },
-  toParams(theta, centre) {
-    const alpha = theta[2]!;
-    return { E: Math.exp(theta[0]!), x_c: Math.exp(theta[1]! / alpha + centre[0]!), alpha };
-  },
-  fromParams(params, centre) {
-    const { E, x_c, alpha } = params as Record<'E' | 'x_c' | 'alpha', number>;
-    return Float64Array.of(Math.log(E), alpha * (Math.log(x_c) - centre[0]!), alpha);
-  },
   *starts(_centre, logLoss) {
     for (const alpha of [0.05, 0.1, 0.2, 0.4, 0.8, 1.5])
       for (const share of [0.05, 0.2, 0.5, 0.8])
         yield Float64Array.of(logLoss + Math.log(1 - share), logLoss + Math.log(share), alpha);
   },
   separable: {
+    axes: ['alpha'],
     grid: [EXPONENTS],
     num_amplitudes: 2,
     columns(exponents, u, logL, columns) {
@@ -53,5 +50,6 @@ export const saturating: Law<'x'> = {
     theta(exponents, amplitudes) {
       return Float64Array.of(Math.log(amplitudes[0]!), Math.log(amplitudes[1]!), exponents[0]!);
     },
+    amplitude: (_exponents, coordinate) => Math.exp(coordinate),
   },
 };

@@ -20,7 +20,16 @@ export interface RunWork {
 export type SweepEvent =
   | { event: 'sweep_started'; out_dir: string; num_workers: number; num_to_do: number; runs: RunWork[] }
   | { event: 'note'; message: string }
-  | { event: 'worker_ready'; worker: number; pid: number | null; backend: string; device: string; seconds: number }
+  | {
+      event: 'worker_ready';
+      worker: number;
+      pid: number | null;
+      backend: string;
+      device: string;
+      /** The device that the sweep gave it: `cuda:0`; null where it was given none. */
+      placed_on: string | null;
+      seconds: number;
+    }
   | { event: 'worker_lost'; worker: number; reason: string }
   | { event: 'run_started'; run_id: string; worker: number; from_step: number; attempt: number }
   | { event: 'run_progress'; run_id: string; worker: number; progress: RunProgress }

@@ -58,8 +58,11 @@ export function describeEvent(event: SweepEvent, picture: SweepPicture, colors: 
     }
     case 'note':
       return event.message;
-    case 'worker_ready':
-      return `worker ${event.worker + 1} ready after ${formatDuration(event.seconds)}: ${event.backend}, ${event.device}`;
+    case 'worker_ready': {
+      const { worker, seconds, backend, device, placed_on } = event;
+      const place = placed_on === null ? '' : ` (${placed_on})`;
+      return `worker ${worker + 1} ready after ${formatDuration(seconds)}: ${backend}, ${device}${place}`;
+    }
     case 'worker_lost':
       return colors.red(`worker ${event.worker + 1} cannot start: ${event.reason}`);
     case 'run_started': {

@@ -1,6 +1,6 @@
 /** @file The column list against the record's schema: nothing forgotten, nothing invented, everything explained. */
 import { describe, expect, it } from 'vitest';
-import type { z } from 'zod';
+import { z } from 'zod';
 import {
   type Column,
   dataDictionary,
@@ -13,10 +13,12 @@ import {
 import { metricRowSchema, runRecordSchema } from '../../../src/log/record.ts';
 import { makeRecord } from '../../support/run-record.ts';
 
-/** Dotted paths of the leaves of an object schema; records and arrays count as leaves. */
+/** Dotted paths of the leaves of an object schema; records and arrays count as leaves. An object that may be null or
+ * absent is looked into. */
 function leavesOf(schema: z.ZodObject, prefix = ''): string[] {
   return Object.entries(schema.shape).flatMap(([key, field]) => {
-    const inner = field as z.ZodType & { shape?: unknown };
+    let inner = field as z.ZodType & { shape?: unknown };
+    while (inner instanceof z.ZodNullable || inner instanceof z.ZodOptional) inner = inner.unwrap() as z.ZodType;
     return inner.shape === undefined ? [prefix + key] : leavesOf(inner as unknown as z.ZodObject, `${prefix}${key}.`);
   });
 }

@@ -10,6 +10,7 @@ import { tf } from '../../../src/tf.ts';
 import { describeOnBackends, itRefuses, normalValues, ones } from '../../support/op-checks.ts';
 import { referenceAdamwStep, zeroMoments } from '../../support/reference-adamw.ts';
 import type { ReferenceParams } from '../../support/reference-gpt.ts';
+import { peek, valuesOf } from '../../support/values.ts';
 
 const SHAPES: Record<string, number[]> = { 'a.w': [7, 17], 'a.b': [33], 'b.w': [1, 1], 'c.g': [17] };
 const is_decayed = (name: string) => name.endsWith('.w');
@@ -39,15 +40,16 @@ function createSlots(values: (name: string) => Float32Array) {
 type Slots = ReturnType<typeof createSlots>;
 
 /** One step of all slots with these gradients; returns their norm. */
-function step(slots: Slots, gradients: (name: string) => Float32Array, hyper: AdamWStep): number {
-  return tf.tidy(() => {
+async function step(slots: Slots, gradients: (name: string) => Float32Array, hyper: AdamWStep): Promise<number> {
+  const [norm] = await valuesOf(() => {
     const full = slots.map(({ name, shape, p, m, v }): AdamWSlot => {
       return { p, m, v, g: tf.tensor(gradients(name), shape, 'float32'), is_decayed: is_decayed(name) };
     });
     const norm = globalNorm(full.map(({ g }) => g));
     adamw(full, norm, hyper);
-    return norm.dataSync()[0]!;
+    return norm;
   });
+  return norm!;
 }
 
 const dispose = (slots: Slots) => tf.dispose(slots.map(({ p, m, v }) => [p, m, v]));
@@ -58,7 +60,7 @@ function draw(at: number): (name: string) => Float32Array {
 }
 
 describeOnBackends('adamw', () => {
-  it.each(VARIANTS)('agrees with the float64 reference over five steps: $name', ({ weight_decay, grad_clip }) => {
+  it.each(VARIANTS)('agrees with the float64 reference over five steps: $name', async ({ weight_decay, grad_clip }) => {
     const slots = createSlots(draw(0));
     let params: ReferenceParams = Object.fromEntries(
       Object.entries(SHAPES).map(([name, shape]) => [name, { shape, data: Float64Array.from(draw(0)(name)) }]),
@@ -66,67 +68,71 @@ describeOnBackends('adamw', () => {
     let moments = zeroMoments(params);
     for (let t = 1; t <= NUM_STEPS; t++) {
       const hyper = { ...HYPER, weight_decay, grad_clip, step: t };
-      const norm = step(slots, draw(t), hyper);
+      const norm = await step(slots, draw(t), hyper);
       const gradients = Object.fromEntries(slots.map(({ name }) => [name, Float64Array.from(draw(t)(name))]));
       const expected = referenceAdamwStep(params, gradients, moments, { ...hyper, decayed: is_decayed });
       ({ params, moments } = expected);
       expect([norm]).toBeAllclose([expected.grad_norm], { rtol: 1e-6 });
       // Values near 1 move by .02 a step: each step rounds p twice (6e-8), the moments about ten times.
-      for (const { name, p, m, v } of slots) {
-        expect(p.dataSync(), `${name} at step ${t}`).toBeAllclose(params[name]!.data, { rtol: 4e-7, atol: 4e-7 });
-        expect(m.dataSync(), `m of ${name}`).toBeAllclose(moments[name]!.m, { rtol: 1e-6, atol: 1e-7 });
-        expect(v.dataSync(), `v of ${name}`).toBeAllclose(moments[name]!.v, { rtol: 1e-6, atol: 1e-12 });
+      for (const { name, ...tensors } of slots) {
+        const { p, m, v } = await peek({ p: tensors.p, m: tensors.m, v: tensors.v });
+        expect(p, `${name} at step ${t}`).toBeAllclose(params[name]!.data, { rtol: 4e-7, atol: 4e-7 });
+        expect(m, `m of ${name}`).toBeAllclose(moments[name]!.m, { rtol: 1e-6, atol: 1e-7 });
+        expect(v, `v of ${name}`).toBeAllclose(moments[name]!.v, { rtol: 1e-6, atol: 1e-12 });
       }
     }
     dispose(slots);
   });
 
-  it('first moves by the learning rate against the gradient’s sign, whatever its size', () => {
+  it('first moves by the learning rate against the gradient’s sign, whatever its size', async () => {
     const slots = createSlots((name) => draw(0)(name).fill(1));
-    step(slots, (name) => draw(1)(name).map((g) => Math.sign(g) * (Math.abs(g) + 1e-3) * 1e-3), { ...HYPER, step: 1 });
+    await step(slots, (name) => draw(1)(name).map((g) => Math.sign(g) * (Math.abs(g) + 1e-3) * 1e-3), {
+      ...HYPER,
+      step: 1,
+    });
     for (const { name, p } of slots) {
       const moved = draw(1)(name).map((g) => 1 - HYPER.learning_rate * Math.sign(g));
       // eps is a hundredth of the smallest gradient here.
-      expect(p.dataSync(), name).toBeAllclose(moved, { atol: HYPER.learning_rate * 0.011 });
+      expect(await p.data(), name).toBeAllclose(moved, { atol: HYPER.learning_rate * 0.011 });
     }
     dispose(slots);
   });
 
-  it('shrinks the decayed weights alone where gradients are zero', () => {
+  it('shrinks the decayed weights alone where gradients are zero', async () => {
     const slots = createSlots((name) => draw(0)(name).fill(1));
-    step(slots, (name) => draw(0)(name).fill(0), { ...HYPER, weight_decay: 0.5, grad_clip: 1, step: 1 });
+    await step(slots, (name) => draw(0)(name).fill(0), { ...HYPER, weight_decay: 0.5, grad_clip: 1, step: 1 });
     for (const { name, p } of slots) {
-      expect(p.dataSync(), name).toBeAllclose(draw(0)(name).fill(is_decayed(name) ? 0.99 : 1), { rtol: 2 ** -23 });
+      expect(await p.data(), name).toBeAllclose(draw(0)(name).fill(is_decayed(name) ? 0.99 : 1), { rtol: 2 ** -23 });
     }
     dispose(slots);
   });
 
-  it('gives the same bits twice', () => {
-    const run = () => {
+  it('gives the same bits twice', async () => {
+    const run = async () => {
       const slots = createSlots(draw(0));
       for (let t = 1; t <= NUM_STEPS; t++) {
-        step(slots, draw(t), { ...HYPER, weight_decay: 0.5, grad_clip: 1, step: t });
+        await step(slots, draw(t), { ...HYPER, weight_decay: 0.5, grad_clip: 1, step: t });
       }
-      const out = slots.map(({ p, m, v }) => [p, m, v].map((t) => t.dataSync().slice()));
+      const out = await peek(slots.map(({ p, m, v }) => [p, m, v]));
       dispose(slots);
       return out;
     };
-    expect(run()).toEqual(run());
+    expect(await run()).toEqual(await run());
   });
 
   it.each([0, 1].flatMap((grad_clip) => [Number.NaN, Infinity, -Infinity].map((value) => ({ value, grad_clip }))))(
     'lets $value in a gradient through to the norm and the weight, clip $grad_clip',
-    ({ value, grad_clip }) => {
+    async ({ value, grad_clip }) => {
       const slots = createSlots(draw(0));
       const spoil = (name: string) => draw(1)(name).map((g, i) => (name === 'a.w' && i === 3 ? value : g));
-      const norm = step(slots, spoil, { ...HYPER, grad_clip, step: 1 });
+      const norm = await step(slots, spoil, { ...HYPER, grad_clip, step: 1 });
       expect(Number.isFinite(norm)).toBe(false);
-      expect(slots[0]!.p.dataSync()[3]).toBeNaN();
+      expect((await slots[0]!.p.data())[3]).toBeNaN();
       dispose(slots);
     },
   );
 
-  it('leaves no product with the old weight: tfjs’s wasm backend keeps packed copies of right operands', () => {
+  it('leaves no product with the old weight: tfjs’s wasm backend keeps packed copies of right operands', async () => {
     const [k, n] = [17, 33];
     const shapes = { w: [k, n], wT: [n, k] };
     const x = tf.tensor2d(normalValues([7, k], rngStream(1, 'rows')).data, [7, k]);
@@ -139,8 +145,8 @@ describeOnBackends('adamw', () => {
     const [w, wT] = slots.map(({ p }) => p) as [tf.Variable, tf.Variable];
     /** Every product in which a weight is the right operand, by its handle. */
     const products = () =>
-      tf.tidy(() => {
-        const all = {
+      valuesOf(() => {
+        return {
           matMul: tf.matMul(x, w),
           'matMul, transposed': tf.matMul(x, wT, false, true),
           linear: linear(x, w, null),
@@ -148,11 +154,10 @@ describeOnBackends('adamw', () => {
           linearGrad: linearGrad(dy, x, w).dx,
           'linearGrad, transposed': linearGrad(dy, x, wT, { transpose_w: true }).dx,
         };
-        return Object.fromEntries(Object.entries(all).map(([name, t]) => [name, t.dataSync().slice()]));
       });
     /** The same of weights with new handles, for which nothing can be kept. */
-    const fresh = () => {
-      const [kept, keptT] = [w.dataSync().slice(), wT.dataSync().slice()] as [Float32Array, Float32Array];
+    const fresh = async () => {
+      const [kept, keptT] = await peek([w, wT] as [tf.Tensor, tf.Tensor]);
       tf.tidy(() => {
         w.assign(tf.tensor(kept, shapes.w));
         wT.assign(tf.tensor(keptT, shapes.wT));
@@ -160,12 +165,12 @@ describeOnBackends('adamw', () => {
       return products();
     };
 
-    const before = products();
+    const before: Record<string, Float32Array> = await products();
     const full = slots.map((slot) => ({ ...slot, is_decayed: false }));
     tf.tidy(() => adamw(full, tf.scalar(1), { ...HYPER, step: 1 }));
-    const after = products();
+    const after: Record<string, Float32Array> = await products();
     for (const name of Object.keys(before)) expect(after[name], name).not.toEqual(before[name]);
-    expect(after).toEqual(fresh());
+    expect(after).toEqual(await fresh());
     tf.dispose([x, dy, slots]);
   });
 

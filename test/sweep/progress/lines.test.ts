@@ -28,7 +28,7 @@ const EVENTS: SweepEvent[] = [
       done_steps: 0,
     })),
   },
-  { event: 'worker_ready', worker: 0, pid: 7, backend: 'wasm', device: 'a cpu', seconds: 1.25 },
+  { event: 'worker_ready', worker: 0, pid: 7, backend: 'wasm', device: 'a cpu', placed_on: null, seconds: 1.25 },
   { event: 'run_started', run_id: 'a', worker: 0, from_step: 0, attempt: 1 },
   ...Array.from(
     { length: 100 },

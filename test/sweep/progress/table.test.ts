@@ -24,7 +24,7 @@ const EVENTS: SweepEvent[] = [
       done_steps: 0,
     })),
   },
-  { event: 'worker_ready', worker: 0, pid: 1, backend: 'wasm', device: 'a cpu', seconds: 1 },
+  { event: 'worker_ready', worker: 0, pid: 1, backend: 'wasm', device: 'a cpu', placed_on: null, seconds: 1 },
   { event: 'run_started', run_id: 'zipf-d8-c1e9', worker: 0, from_step: 0, attempt: 1 },
   { event: 'run_ended', run_id: 'zipf-d8-c1e9', worker: 0, status: 'finished', val_loss: 0.8125, seconds: 10 },
   { event: 'run_started', run_id: 'zipf-d16-c1e9', worker: 0, from_step: 0, attempt: 1 },

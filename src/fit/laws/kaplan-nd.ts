@@ -4,18 +4,27 @@
  * leave at the centre of the data, and the exponents as logs, so that both stay positive.
  * For given exponents `L^(1/alpha_D)` is linear in the two constants, which gives variable projection.
  */
+import { carried } from './carrier.ts';
 import type { Law } from './law.ts';
 
 const SHARES = [0.2, 0.5, 0.9];
 const EXPONENTS = [0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5, 0.8, 1.3];
 
-export const kaplan: Law = {
-  name: 'kaplan',
+export const kaplanND: Law = {
+  name: 'kaplan_nd',
   title: "Kaplan's law in N and D",
   formula: 'L = [(N_c/N)^(alpha_N/alpha_D) + D_c/D]^alpha_D',
   reference: 'Kaplan et al. 2020, arXiv 2001.08361, eq. 1.5',
   inputs: ['N', 'D'],
-  params: ['N_c', 'D_c', 'alpha_N', 'alpha_D'],
+  ...carried(
+    ['N_c', 'D_c', 'alpha_N', 'alpha_D'],
+    [
+      { kind: 'scale', exponent: 2, shift: (centre) => centre[0]! },
+      { kind: 'scale', exponent: 3, shift: (centre) => centre[1]! },
+      { kind: 'log' },
+      { kind: 'log' },
+    ],
+  ),
   coordinates: ['log_L_N', 'log_L_D', 'log_alpha_N', 'log_alpha_D'],
   optional_terms: [],
   plausible: [
@@ -39,25 +48,6 @@ export const kaplan: Law = {
     gradient[3] = alphaD * (total - shareN * n) - shareD * theta[1]!;
     return alphaD * total;
   },
-  toParams(theta, centre) {
-    const alpha_N = Math.exp(theta[2]!);
-    const alpha_D = Math.exp(theta[3]!);
-    return {
-      N_c: Math.exp(theta[0]! / alpha_N + centre[0]!),
-      D_c: Math.exp(theta[1]! / alpha_D + centre[1]!),
-      alpha_N,
-      alpha_D,
-    };
-  },
-  fromParams(params, centre) {
-    const { N_c, D_c, alpha_N, alpha_D } = params as Record<'N_c' | 'D_c' | 'alpha_N' | 'alpha_D', number>;
-    return Float64Array.of(
-      alpha_N * (Math.log(N_c) - centre[0]!),
-      alpha_D * (Math.log(D_c) - centre[1]!),
-      Math.log(alpha_N),
-      Math.log(alpha_D),
-    );
-  },
   *starts(_centre, logLoss) {
     for (const alphaN of EXPONENTS)
       for (const alphaD of EXPONENTS)
@@ -66,6 +56,7 @@ export const kaplan: Law = {
             yield Float64Array.of(logLoss + Math.log(n), logLoss + Math.log(d), Math.log(alphaN), Math.log(alphaD));
   },
   separable: {
+    axes: ['alpha_N', 'alpha_D'],
     grid: [EXPONENTS, EXPONENTS],
     num_amplitudes: 2,
     columns(exponents, u, logL, columns) {
@@ -85,6 +76,7 @@ export const kaplan: Law = {
         Math.log(alphaD),
       );
     },
+    amplitude: (exponents, coordinate) => Math.exp(coordinate / exponents[1]!),
   },
   exponents({ alpha_N, alpha_D }) {
     return { a: alpha_D! / (alpha_N! + alpha_D!), b: alpha_N! / (alpha_N! + alpha_D!) };

@@ -1,0 +1,202 @@
+/** @file Hold-out: a law fitted to some runs and scored on others, which no objective or interval can stand in for.
+ * The runs held out are the largest size, those that meet a condition such as `C>1e12`, or each next window of compute
+ * in turn (expanding window). The score is the error of log loss there, `log L_hat - log L`: its root mean square and
+ * its mean, whose sign says whether the line bends. Their interval resamples the fitted runs as any bootstrap here
+ * does, and the held-out runs besides.
+ */
+import { LabError } from '../lib/errors.ts';
+import { randomInt, rngStream } from '../lib/rng.ts';
+import { type FitOptions, fitLaw, type LawFit } from './approach3.ts';
+import { type Interval, percentileInterval } from './bootstrap.ts';
+import { parseCondition } from './condition.ts';
+import { tooLittle } from './diagnostic.ts';
+import { lawByName } from './laws/registry.ts';
+import { type FittedLaw, lossOf } from './optimum.ts';
+import { type FitPoint, selectPoints, sizeOf } from './point.ts';
+import { drawnFits } from './prediction.ts';
+import { reachOf } from './reach.ts';
+
+export interface HoldoutOptions extends FitOptions {
+  /** `largest` size (default), `expanding` window, or a condition on the runs held out such as `C>1e12`. */
+  holdout?: string;
+  /** Windows of the expanding window: the first two are fitted at least. Default 5. */
+  num_windows?: number;
+}
+
+export interface HeldOutRun {
+  id: string;
+  N: number;
+  D: number;
+  C: number;
+  L: number;
+  predicted: number;
+  /** log predicted less log L. */
+  error: number;
+}
+
+export interface Holdout {
+  law: string;
+  /** Which runs were held out, in words. */
+  held_out: string;
+  num_fitted: number;
+  num_held_out: number;
+  /** Errors of log loss: root mean square, mean (above zero: predicted too high) and largest size. */
+  rms: number;
+  mean: number;
+  max_abs: number;
+  /** Of rms and mean; null without a bootstrap. */
+  intervals: { rms: Interval; mean: Interval } | null;
+  /** Root mean square error on the runs that were fitted, for comparison. */
+  fitted_rms: number;
+  /** Decades by which the held-out runs lie beyond the fitted ones, at most. */
+  decades_beyond: Record<string, number>;
+  runs: HeldOutRun[];
+  fit: LawFit;
+}
+
+/** Every window and all their errors together. */
+export interface HoldoutReport {
+  law: string;
+  windows: Holdout[];
+  num_held_out: number;
+  rms: number;
+  mean: number;
+  max_abs: number;
+  intervals: Holdout['intervals'];
+}
+
+/** Fits `options.law` without the held-out runs and scores it on them.
+ * @throws LabError('usage') for a condition that cannot be read or holds for no run or all; LabError('too_little_data')
+ * where what is left cannot be fitted.
+ */
+export function holdOut(points: readonly FitPoint[], options: HoldoutOptions = {}): HoldoutReport {
+  const { holdout = 'largest', num_windows = 5 } = options;
+  const { kept } = selectPoints(points, options);
+  if (kept.length === 0) throw tooLittle('too_few_points', 'no usable points to hold out from');
+  const windows = holdout === 'expanding' ? expanding(kept, num_windows) : [oneWindow(kept, holdout)];
+  const parts = windows.map((window) => scored(kept, window, options));
+  const done = parts.filter((part) => part !== null);
+  if (done.length === 0) throw tooLittle('too_few_points', `no window of ${holdout} leaves enough runs to fit`);
+  const errors = done.flatMap(({ runs }) => runs.map(({ error }) => error));
+  const replicates = Math.min(...done.map(({ draws }) => draws.length));
+  const pooled = Array.from({ length: replicates }, (_, i) => done.flatMap(({ draws }) => draws[i]!));
+  return {
+    law: done[0]!.law,
+    windows: done.map(({ draws: _, ...part }) => part),
+    num_held_out: errors.length,
+    ...summary(errors),
+    intervals: intervalsOf(pooled, options.level ?? 0.9),
+  };
+}
+
+interface Window {
+  name: string;
+  is_held: readonly boolean[];
+  /** Later runs that this window neither fits nor scores. */
+  is_later?: readonly boolean[];
+}
+
+function oneWindow(points: readonly FitPoint[], holdout: string): Window {
+  if (holdout === 'largest') {
+    const sizes = sizeOf(points.map((p) => p.N));
+    const largest = Math.max(...sizes);
+    return { name: 'the largest size', is_held: sizes.map((size) => size === largest) };
+  }
+  const is_held = points.map(parseCondition(holdout));
+  const count = is_held.filter(Boolean).length;
+  if (count === 0 || count === points.length)
+    throw new LabError(
+      'usage',
+      `invalid --holdout: ${holdout} holds for ${count === 0 ? 'none' : 'all'} of the ${points.length} runs`,
+    );
+  return { name: holdout, is_held };
+}
+
+/** Runs in order of compute, in windows of equal number; window i is held out, those before it are fitted. */
+function expanding(points: readonly FitPoint[], num_windows: number): (Window & { is_later: boolean[] })[] {
+  if (!Number.isInteger(num_windows) || num_windows < 3)
+    throw new LabError('usage', `invalid number of windows: ${num_windows} is not a whole number, 3 or more`);
+  const order = points.map((_, i) => i).sort((i, j) => points[i]!.C - points[j]!.C);
+  const windowOf = new Array<number>(points.length).fill(0);
+  order.forEach((i, rank) => {
+    windowOf[i] = Math.floor((rank * num_windows) / points.length);
+  });
+  return Array.from({ length: num_windows - 2 }, (_, w) => ({
+    name: `window ${w + 3} of ${num_windows} by compute`,
+    is_held: windowOf.map((own) => own === w + 2),
+    is_later: windowOf.map((own) => own > w + 2),
+  }));
+}
+
+/** A window with the held-out errors of every replicate. */
+type Scored = Holdout & { draws: number[][] };
+
+/** Fits and scores one window; null where an expanding window does not leave enough to fit yet. */
+function scored(points: readonly FitPoint[], window: Window, options: HoldoutOptions): Scored | null {
+  const { name, is_held, is_later } = window;
+  const fitted = points.filter((_, i) => !is_held[i] && !is_later?.[i]);
+  const held = points.filter((_, i) => is_held[i]);
+  if (held.length === 0) return null;
+  // The points were selected already.
+  const { drop_highest: _, min_tokens: __, ...rest } = options;
+  let fit: LawFit;
+  try {
+    fit = fitLaw(fitted, { ...rest, keep_draws: true });
+  } catch (error) {
+    if (is_later && error instanceof LabError && error.exit === 'too_little_data') return null;
+    throw error;
+  }
+  const { draws: ___, ...plain } = fit;
+  const law = lawByName(fit.law);
+  const loss = lossOf(law, fit);
+  const runs = held.map((p, i) => {
+    const predicted = loss(p);
+    const { N, D, C, L, id } = p;
+    return { id: id ?? `held-out ${i + 1}`, N, D, C, L, predicted, error: Math.log(predicted / L) };
+  });
+  const replicates = resampledErrors(held, drawnFits(fit), options.seed ?? 0);
+  const decades = held.map(({ N, D, C }) => reachOf(fit.range, { N, D, C }).decades);
+  const most = (column: string): number => Math.max(...decades.map((own) => own[column]!));
+  return {
+    law: fit.law,
+    held_out: name,
+    num_fitted: fitted.length,
+    num_held_out: held.length,
+    ...summary(runs.map(({ error }) => error)),
+    intervals: intervalsOf(replicates, options.level ?? 0.9),
+    fitted_rms: fit.residuals.rms,
+    decades_beyond: { N: most('N'), D: most('D'), C: most('C') },
+    runs,
+    fit: plain,
+    draws: replicates,
+  };
+}
+
+/** The errors of every replicate's law on as many held-out runs, drawn with replacement. */
+function resampledErrors(held: readonly FitPoint[], replicates: readonly FittedLaw[], seed: number): number[][] {
+  const rng = rngStream(seed, 'holdout');
+  return replicates.map((fit) => {
+    const loss = lossOf(lawByName(fit.law), fit);
+    const errors = held.map((p) => Math.log(loss(p) / p.L));
+    return errors.map(() => errors[randomInt(rng, errors.length)]!);
+  });
+}
+
+function summary(errors: readonly number[]): { rms: number; mean: number; max_abs: number } {
+  return {
+    rms: Math.sqrt(errors.reduce((sum, e) => sum + e * e, 0) / errors.length),
+    mean: errors.reduce((sum, e) => sum + e, 0) / errors.length,
+    max_abs: Math.max(...errors.map(Math.abs)),
+  };
+}
+
+function intervalsOf(replicates: readonly number[][], level: number): Holdout['intervals'] {
+  if (replicates.length < 2) return null;
+  const summaries = replicates.map(summary);
+  const of = (column: 'rms' | 'mean'): Interval =>
+    percentileInterval(
+      summaries.map((own) => own[column]),
+      level,
+    );
+  return { rms: of('rms'), mean: of('mean') };
+}

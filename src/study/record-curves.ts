@@ -1,0 +1,23 @@
+/** @file Run records -> training curves for Approach 1, under a counting chosen now and not when training.
+ * A curve is the validation losses of one run after its warmup; its C a token is that of the whole run.
+ */
+import type { TrainingCurve } from '../fit/fit.ts';
+import type { RunRecord } from '../log/record.ts';
+import type { Counting } from './record-points.ts';
+
+/** One curve a finished run that was evaluated more than once after warmup. */
+export function curvesOf(records: readonly RunRecord[], { params, flops }: Counting): TrainingCurve[] {
+  return records.flatMap((record): TrainingCurve[] => {
+    if (record.status !== 'finished') return [];
+    const { eval_curve, schedule, num_tokens, run_id } = record;
+    const points = eval_curve.flatMap(({ step, tokens, val_loss }) =>
+      step > schedule.warmup_steps && val_loss !== null ? [{ D: tokens, L: val_loss }] : [],
+    );
+    if (points.length < 2) return [];
+    const N = record.num_params[params];
+    const flops_per_token = flops === 'exact' ? record.flops.exact / num_tokens : 6 * N;
+    // A fixed_cosine decays at the longest run's horizon, beyond its own last step.
+    const decays_at = (num_tokens * schedule.horizon_steps) / record.num_steps;
+    return [{ N, flops_per_token, points, decays_at: schedule.kind === 'constant' ? null : decays_at, id: run_id }];
+  });
+}
