@@ -40,12 +40,11 @@ export async function openDevice({ adapter, name }: FoundAdapter): Promise<GPUDe
   return device;
 }
 
+/** Dawn's words without its own source lines. */
 function describeError(name: string, error: GPUError): string {
-  const message = error.message.trim().replace(/\s+/g, ' ').slice(0, MESSAGE_LENGTH);
-  if (error.constructor.name === 'GPUOutOfMemoryError') {
-    return `out of GPU memory (${name}): ${message}`;
-  }
-  return `error of the GPU device (${name}): ${message}`;
+  const [words = ''] = error.message.trim().split(/\n\s+at /);
+  if (error.constructor.name === 'GPUOutOfMemoryError') return `out of GPU memory (${name}): ${words.split('\n')[0]}`;
+  return `error of the GPU device (${name}): ${words.replace(/\s+/g, ' ').slice(0, MESSAGE_LENGTH)}`;
 }
 
 /** Counts at the call that every dispatch goes through. */

@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BackendInfo, describeAdapter, numLaunches, settleBackend } from '../../../src/backend/backend.ts';
 import { findWebgpu } from '../../../src/backend/webgpu/webgpu.ts';
 import { lossAndGradients } from '../../../src/model/gpt.ts';
+import { gelu } from '../../../src/model/ops/gelu.ts';
+import { linear } from '../../../src/model/ops/linear.ts';
 import { tf } from '../../../src/tf.ts';
 import { createState, trainStep } from '../../../src/train/state.ts';
 import { trainRun } from '../../../src/train/train.ts';
@@ -66,6 +68,27 @@ describe.skipIf(WITHOUT_WEBGPU !== '')(`webgpu backend ${WITHOUT_WEBGPU}`, () =>
     expect(launchesOf({ n_layer: 4, bias: false })).toBe(117);
     expect(launchesOf({ n_layer: 4, bias: true })).toBeLessThanOrEqual(250);
     expect(launchesOf({ n_layer: 1, bias: false })).toBeLessThan(50);
+  });
+
+  it('makes a large product in its larger tiles, to the last row and column', async () => {
+    const [m, k, n] = [2053, 11, 1030];
+    const x = Float32Array.from({ length: m * k }, (_, i) => ((i * 7) % 13) - 6);
+    const w = Float32Array.from({ length: k * n }, (_, i) => ((i * 5) % 11) - 5);
+    const y = await valuesOf(() => linear(tf.tensor2d(x, [m, k]), tf.tensor2d(w, [k, n]), null));
+    // Small whole numbers: float32 is exact.
+    const exact = (row: number, col: number) => {
+      let sum = 0;
+      for (let i = 0; i < k; i++) sum += x[row * k + i]! * w[i * n + col]!;
+      return sum;
+    };
+    const off = Array.from(y.keys()).filter((i) => y[i] !== exact(Math.floor(i / n), i % n));
+    expect(off).toEqual([]);
+  });
+
+  it('works on more elements than a dispatch has workgroups in one direction', async () => {
+    const size = 65_535 * 64 + 100;
+    const y = await valuesOf(() => gelu(tf.range(0, size)).slice([size - 200], [200]));
+    expect(Array.from(y)).toEqual(Array.from({ length: 200 }, (_, i) => size - 200 + i));
   });
 
   it('gives the same bits twice', async () => {

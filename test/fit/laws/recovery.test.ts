@@ -57,8 +57,8 @@ interface Case {
   /** One fit to losses with noise `sd` in their logs. */
   estimate(sd: number, seed: number): Estimate;
   constraints?: Constraints;
-  /** Constants that the points bound loosely or whose intervals are known to be off, with the share found. */
-  except?: readonly string[];
+  /** Share of fits that converge, at least. */
+  converging?: number;
 }
 
 const noise = (seed: number): (() => number) => {
@@ -130,9 +130,13 @@ const CASES: Case[] = [
   ofRuns('chinchilla', { ...ADDITIVE, alpha: 0.3, beta: 0.3 }, isoflops(), { tie: [['alpha', 'beta']] }),
   ofRuns('power_mean', { E: 1.5, A: 300, B: 900, alpha: 0.35, beta: 0.33, q: 0.6 }, grid(7)),
   ofRuns('power_mean', { E: 1.5, A: 300, B: 900, alpha: 0.35, beta: 0.33, q: 1 }, grid(7), { fix: { q: 1 } }),
-  ofRuns('power_mean', { E: 1.5, A: 300, B: 900, alpha: 0.35, beta: 0.33, q: Infinity }, grid(7), {
-    fix: { q: Infinity },
-  }),
+  {
+    ...ofRuns('power_mean', { E: 1.5, A: 300, B: 900, alpha: 0.35, beta: 0.33, q: Infinity }, grid(7), {
+      fix: { q: Infinity },
+    }),
+    // An optimum may lie where both terms of a point are equal: a corner, at which no gradient vanishes.
+    converging: 0.8,
+  },
   ofRuns('kaplan_n', { N_c: 8.8e13, alpha_N: 0.076 }, grid(6)),
   ofRuns('kaplan_d', { D_c: 5.4e13, alpha_D: 0.095 }, grid(6)),
   ofRuns('kaplan_c', { C_c: 2.7e28, alpha_C: 0.05 }, grid(6)),
@@ -149,7 +153,13 @@ const CASES: Case[] = [
   ),
   ofRuns('over_training', { E: 1.6, a: 140, b: 190, eta: 0.12 }, grid(7)),
   ofCurve('saturating', { E: 1.7, x_c: 4e7, alpha: 0.35 }, X),
-  ofCurve('broken_power_law', { a: 1.2, b: 400, c0: 0.35, c1: 0.3, d1: 1e7, f1: 0.3 }, X, { fix: { f1: 0.3 } }),
+  // The percentile bootstrap of squared error is short by sqrt(1 - constants/points): .79 for b with 30 points.
+  ofCurve(
+    'broken_power_law',
+    { a: 1.2, b: 400, c0: 0.35, c1: 0.3, d1: 1e7, f1: 0.3 },
+    ladder(IS_FULL ? 60 : 30, 1e5, 1e9),
+    { fix: { f1: 0.3 } },
+  ),
   ofBatches({ B_star: 2e8, alpha_B: 0.21 }),
 ];
 
@@ -158,7 +168,7 @@ const RUN = CASES.filter(({ law }, i) => IS_FULL || CASES.findIndex((c) => c.law
 
 describe.each(RUN.map((c) => [c.law, c.constraints ? describeConstraints(c.constraints) : '', c] as const))(
   '%s %s',
-  (_law, _constraints, { law, truth, estimate, constraints = {}, except = [] }) => {
+  (_law, _constraints, { law, truth, estimate, constraints = {}, converging = 0.97 }) => {
     it.each(IS_FULL ? [0.002, 0.01] : [0.002])(
       `${DRAWS} draws, noise %d`,
       (sd) => {
@@ -174,10 +184,9 @@ describe.each(RUN.map((c) => [c.law, c.constraints ? describeConstraints(c.const
           }),
         );
         if (IS_FULL) console.log(JSON.stringify({ law, ...constraints, sd, converged: share(fits), ...found }));
-        expect(share(fits)).toBeGreaterThan(0.97);
+        expect(share(fits)).toBeGreaterThan(converging);
         const slack = IS_FULL ? 0 : 3 * Math.sqrt(0.09 / DRAWS);
         for (const name of free) {
-          if (except.includes(name)) continue;
           expect(found[name], name).toBeGreaterThanOrEqual(0.8 - slack);
           expect(found[name], name).toBeLessThanOrEqual(0.98 + slack);
         }
