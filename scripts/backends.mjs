@@ -1,5 +1,6 @@
 /** @file Runs the checks of the model's operations on every backend that starts here and prints a table of check by
- * backend: tests passed, `!` where one failed, `-` where the backend is missing, with the reason below.
+ * backend: tests passed, `!` where one failed, `-` where the backend is missing, with the reason below. webgpu runs on
+ * the software adapter of Debian's chromium, or on the one that SCALING_LAB_TEST_ADAPTER names.
  * Usage: npm run test:backends
  */
 import { spawnSync } from 'node:child_process';
@@ -33,7 +34,8 @@ for (const { assertionResults } of testResults) {
   }
 }
 
-const backends = (await describeBackends()).map(({ name }) => name);
+const described = await describeBackends({ adapter: process.env.SCALING_LAB_TEST_ADAPTER ?? 'swiftshader' });
+const backends = described.map(({ name }) => name);
 const width = Math.max(...[...rows.keys()].map((check) => check.length));
 const show = (cell) =>
   !cell || (cell.passed === 0 && cell.failed === 0) ? '-' : `${cell.passed}${cell.failed ? ' !' : ''}`;
@@ -41,6 +43,6 @@ console.log([''.padEnd(width), ...backends.map((name) => name.padStart(11))].joi
 for (const [check, cells] of rows) {
   console.log([check.padEnd(width), ...backends.map((name) => show(cells.get(name)).padStart(11))].join(''));
 }
-for (const { name, reason } of await describeBackends()) if (reason) console.log(`${name}: ${reason}`);
+for (const { name, reason } of described) if (reason) console.log(`${name}: ${reason}`);
 for (const failure of failures) console.log(`failed: ${failure}`);
 process.exit(status ?? 1);

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 if [ -e /usr/lib/chromium/vk_swiftshader_icd.json ]; then
   echo "chromium's software Vulkan driver: there"
 elif [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
-  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium; } \
+  { apt-get update -q -o Acquire::http::Timeout=30 && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium; } \
     > /dev/null 2>&1 && echo "chromium: installed" || echo "chromium: could not be installed"
 else
   echo "chromium: not there; installing it needs Debian and root"

@@ -12,10 +12,11 @@ import { paramShapes } from '../../src/model/size.ts';
 import { tf } from '../../src/tf.ts';
 import { compareAll } from '../support/allclose.ts';
 import { anySize, describeOnBackends, itRefuses, normalValues, ones } from '../support/op-checks.ts';
+import { ROUNDING } from '../support/tolerances.ts';
 import { valuesOf } from '../support/values.ts';
 
-/** Roundings of the largest value, twice those of one operation (op-checks.ts): here up to twelve follow each other. */
-const ROUNDINGS = 64 * 2 ** -24;
+/** Of the largest value, twice an operation's (tolerances.ts): here up to twelve follow each other. */
+const ROUNDINGS = 64 * ROUNDING;
 
 interface Shape {
   batch: number;

@@ -7,6 +7,7 @@ import '../support/allclose.ts';
 import { PORTABLE_BACKENDS, useBackend } from '../support/backend.ts';
 import { randomBatch, randomParams, smallModel } from '../support/random-params.ts';
 import { type ReferenceParams, referenceLossAndGradients } from '../support/reference-gpt.ts';
+import { ROUNDING, TOLERANCES } from '../support/tolerances.ts';
 import { peek } from '../support/values.ts';
 
 const MODELS = {
@@ -20,29 +21,23 @@ function toParams(reference: ReferenceParams, model: Parameters<typeof paramShap
   return createVariables(paramShapes(model), (name) => Float32Array.from(reference[name]!.data));
 }
 
-/** What float32 must be allowed, in roundings (2^-24) of the largest value: for a single element beyond 1e-4 of itself,
- * and for the root mean square of all, which a systematic error would move. Measured over eight seeds of the fourth
- * model: single logits are off by 24 roundings where products are summed in float64 (cpu) and 31 where in float32 (wasm,
- * native; 53 in a build without optimisation), gradients by 8 and 18; the root mean squares are 1.4 to 2.0 and 2.7 to
- * 3.8 for logits, 0.8 to 1.5 and 1.3 to 2.6 for gradients. */
-const LOGITS = { one: 64, mean: 5 };
-const GRADIENTS = { one: 32, mean: 4 };
-
 type Numbers = ArrayLike<number>;
 
-/** Holds values against expected ones on the scale of `largest`; gives the errors in roundings of it. */
+/** Holds values against expected ones, to `one` roundings of `largest` or 1e-4 of themselves; gives the errors in
+ * roundings of `largest`. */
 function expectWithin(
   values: Numbers,
   expected: Numbers,
   { one, largest }: Record<'one' | 'largest', number>,
 ): number[] {
-  expect(values).toBeAllclose(expected, { rtol: 1e-4, atol: one * 2 ** -24 * largest });
-  return Array.from(values, (v, i) => ((v - expected[i]!) / largest) * 2 ** 24);
+  expect(values).toBeAllclose(expected, { rtol: 1e-4, atol: one * ROUNDING * largest });
+  return Array.from(values, (v, i) => (v - expected[i]!) / largest / ROUNDING);
 }
 
 const rootMeanSquare = (x: number[]) => Math.sqrt(x.reduce((sum, v) => sum + v * v, 0) / x.length);
 
 describe.each(PORTABLE_BACKENDS)('gpt on %s', (backend) => {
+  const allowed = TOLERANCES[backend]!;
   let numTensors = 0;
   beforeAll(() => useBackend(backend));
   beforeEach(() => {
@@ -60,8 +55,8 @@ describe.each(PORTABLE_BACKENDS)('gpt on %s', (backend) => {
 
     const z = logits(params, model, batch.inputs);
     const largestLogit = Math.max(...expected.logits.map(Math.abs));
-    const off = expectWithin(await peek(z), expected.logits, { one: LOGITS.one, largest: largestLogit });
-    expect(rootMeanSquare(off)).toBeLessThan(LOGITS.mean);
+    const off = expectWithin(await peek(z), expected.logits, { one: allowed.logits.one, largest: largestLogit });
+    expect(rootMeanSquare(off)).toBeLessThan(allowed.logits.mean);
     const value = loss(params, model, batch);
     expect(await peek(value)).toBeAllclose([expected.loss], { rtol: 1e-5, atol: 0 });
 
@@ -73,9 +68,11 @@ describe.each(PORTABLE_BACKENDS)('gpt on %s', (backend) => {
     const errors: number[] = [];
     for (const [name, gradient] of Object.entries(actual.gradients)) {
       expect(gradient.shape, name).toEqual(params[name]!.shape);
-      errors.push(...expectWithin(await peek(gradient), expected.gradients[name]!, { one: GRADIENTS.one, largest }));
+      errors.push(
+        ...expectWithin(await peek(gradient), expected.gradients[name]!, { one: allowed.gradients.one, largest }),
+      );
     }
-    expect(rootMeanSquare(errors)).toBeLessThan(GRADIENTS.mean);
+    expect(rootMeanSquare(errors)).toBeLessThan(allowed.gradients.mean);
     tf.dispose([z, value, actual.loss, actual.gradients, params]);
   });
 

@@ -11,6 +11,7 @@ import '../support/allclose.ts';
 import { PORTABLE_BACKENDS, useBackend } from '../support/backend.ts';
 import { randomBatch, randomParams, smallModel } from '../support/random-params.ts';
 import { referenceTrajectory } from '../support/reference-trajectory.ts';
+import { ROUNDING, TOLERANCES } from '../support/tolerances.ts';
 
 const MODEL = smallModel({ n_ctx: 16, d_model: 16, d_ff: 64, vocab_size: 17, bias: false, init_std: 0.2 });
 const OPTIMIZER: OptimizerSpec = {
@@ -39,7 +40,7 @@ describe.each(PORTABLE_BACKENDS)('ten steps on %s', (backend) => {
       trainStep(state, MODEL, batch, { optimizer: OPTIMIZER, learning_rate: rateAt(step), step });
       losses.push((await takeLossSum(state)).loss_sum);
     }
-    expect(losses).toBeAllclose(expected, { rtol: 2e-5 });
+    expect(losses).toBeAllclose(expected, { rtol: TOLERANCES[backend]!.trajectory * ROUNDING });
     tf.dispose(state as unknown as tf.TensorContainer);
   });
 });

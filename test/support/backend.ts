@@ -1,7 +1,8 @@
 /** @file Runs a test body on each tfjs backend that installs from npm alone, on the native one where a C++ compiler is
  * there, and on webgpu where there is Debian's `chromium` with its software GPU, or another adapter that the environment
- * names; and on tensorflow where `scaling-lab setup tensorflow` has been run. Where they are not, the test of each
- * (`test/backend/native/native.test.ts` and so on) shows as skipped, with the reason.
+ * names; and on tensorflow where `scaling-lab setup tensorflow` has been run, or in its place on cuda where there is a
+ * card, since a process has one TensorFlow. Where they are not, the test of each (`test/backend/native/native.test.ts`
+ * and so on) shows as skipped, with the reason.
  */
 import { describeBackends, startBackend } from '../../src/backend/backend.ts';
 import { registerOps } from '../../src/model/gpt.ts';
@@ -20,12 +21,14 @@ export const WITHOUT_WEBGPU = backends.find(({ name }) => name === 'webgpu')!.re
 /** Why the tensorflow backend cannot start here; empty where it can. */
 export const WITHOUT_TENSORFLOW = backends.find(({ name }) => name === 'tensorflow')!.reason;
 
+const is_cuda = backends.find(({ name }) => name === 'cuda')!.is_available;
+
 /** Backends to test on. */
 export const PORTABLE_BACKENDS = [
   ...['cpu', 'wasm'],
   ...(WITHOUT_NATIVE === '' ? ['native'] : []),
   ...(WITHOUT_WEBGPU === '' ? ['webgpu'] : []),
-  ...(WITHOUT_TENSORFLOW === '' ? ['tensorflow'] : []),
+  ...(is_cuda ? ['cuda'] : WITHOUT_TENSORFLOW === '' ? ['tensorflow'] : []),
 ];
 
 /** Starts a backend with the model's operations registered on it. */

@@ -11,6 +11,7 @@ import './allclose.ts';
 import { PORTABLE_BACKENDS, useBackend } from './backend.ts';
 import { differenceGradient, directionalCheck } from './finite-difference.ts';
 import type { Matrix } from './reference-ops.ts';
+import { ROUNDING, TOLERANCES } from './tolerances.ts';
 import { valuesOf } from './values.ts';
 
 /** A float32 array with its shape: kernel and reference both start from it, so that they see equal numbers. */
@@ -40,12 +41,6 @@ export interface OpSuite<Shape> {
   edges: Shape[];
   make: (shape: Shape, rng: Rng) => OpCase;
 }
-
-/** 2^-24 is float32's relative rounding. A sum of n products is off by at most n 2^-24 of the sum of their sizes and
- * by about sqrt(n) 2^-24 as a rule; the longest sums here have n = 120 and operations chain up to six of them. So the
- * error is measured against the largest value of the tensor, or of all gradients where one vanishes by cancellation
- * (softmax ignores shifts), and 32 roundings are allowed: the worst measured are 14 in layerNorm, 6 elsewhere. */
-const ROUNDINGS = 32 * 2 ** -24;
 
 /** Finite differences of a float32 function: with each coordinate moved by about h the rounding of the outputs gives a
  * relative error of 2^-24 / h = 6e-6, the cubic term h^2 / 6 = 2e-5 times a ratio of derivatives that is of the order
@@ -135,8 +130,10 @@ function draw<Shape>(suite: OpSuite<Shape>, shape: Shape) {
   return { op, rng, dy: normalValues(y_shape, rng) };
 }
 
-/** Kernel against reference, every output element. */
-async function checkReference({ op, dy }: ReturnType<typeof draw>): Promise<void> {
+/** Kernel against reference, every output element: on the scale of the largest of the output, or of all gradients,
+ * since one may vanish by cancellation (softmax ignores shifts). */
+async function checkReference({ op, dy }: ReturnType<typeof draw>, backend: string): Promise<void> {
+  const allowed = TOLERANCES[backend]!.operation * ROUNDING;
   const actual = await evaluate(op, op.inputs, dy);
   const expected = expectedOf(op, op.inputs, dy);
   expect(Object.keys(actual).sort()).toEqual(Object.keys(expected).sort());
@@ -145,7 +142,7 @@ async function checkReference({ op, dy }: ReturnType<typeof draw>): Promise<void
   );
   for (const [name, data] of Object.entries(expected)) {
     const scale = name === 'y' ? largest(data) : gradient_scale;
-    expect(actual[name]!, name).toBeAllclose(data, { rtol: ROUNDINGS, atol: ROUNDINGS * scale });
+    expect(actual[name]!, name).toBeAllclose(data, { rtol: allowed, atol: allowed * scale });
   }
 }
 
@@ -220,10 +217,10 @@ async function checkNonFinite(
 
 /** Declares all checks of an operation, on each portable backend. */
 export function describeOp<Shape>(suite: OpSuite<Shape>): void {
-  describeOnBackends(suite.name, () => {
+  describeOnBackends(suite.name, (backend) => {
     it('agrees with the float64 reference over random shapes, forward and backward', async () => {
       const examples = suite.edges.map((shape): [Shape] => [shape]);
-      const property = fc.asyncProperty(suite.shapes, (shape) => checkReference(draw(suite, shape)));
+      const property = fc.asyncProperty(suite.shapes, (shape) => checkReference(draw(suite, shape), backend));
       await fc.assert(property, { seed: 1, numRuns: examples.length + 24, examples });
     });
 

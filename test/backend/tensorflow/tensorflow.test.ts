@@ -1,6 +1,6 @@
 /** @file What only the tensorflow backend promises: few operations a step, variables of TensorFlow's that follow the
  * tensors they stand for, flat memory, a resumed run of the same bits, and two workers at once. That its kernels are
- * right is held by the tests of every backend (`test/model`).
+ * right is held by the tests of every backend (`test/model`, `training.test.ts`).
  */
 import path from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -9,7 +9,7 @@ import { listCheckpoints, readMetrics, readRecord } from '../../../src/log/log.t
 import { runSweep } from '../../../src/sweep/sweep.ts';
 import { tf } from '../../../src/tf.ts';
 import { readCheckpoint } from '../../../src/train/checkpoint.ts';
-import { createState, restoreState, storeState, type TrainState, trainStep } from '../../../src/train/state.ts';
+import { createState, storeState, type TrainState, trainStep } from '../../../src/train/state.ts';
 import { trainRun } from '../../../src/train/train.ts';
 import { useBackend, WITHOUT_TENSORFLOW } from '../../support/backend.ts';
 import { randomBatch, smallModel } from '../../support/random-params.ts';
@@ -91,19 +91,6 @@ describe.skipIf(WITHOUT_TENSORFLOW !== '')(`tensorflow backend ${WITHOUT_TENSORF
     numAfter();
     const num_left = numAfter();
     expect(numAfter()).toBe(num_left);
-  });
-
-  it('goes on from a stored state with the same bits', async () => {
-    const state = createState(MODEL, 3);
-    for (let step = 1; step <= 3; step++) stepOf(state, step);
-    const resumed = restoreState(MODEL, await storeState(state), 0);
-    for (let step = 4; step <= 6; step++) {
-      stepOf(state, step);
-      stepOf(resumed, step);
-    }
-    expect(await storeState(resumed)).toEqual(await storeState(state));
-    dispose(state);
-    dispose(resumed);
   });
 
   it('gives a run the same losses and weights when it was stopped and resumed', async () => {

@@ -1,11 +1,10 @@
-/** @file What is the webgpu backend's own: which adapter it takes, how few programs a step starts, memory that stays flat,
- * the same bits twice, and a run that goes on from its checkpoint. That its kernels compute the model is checked where
- * every backend is (test/model). Runs on the software adapter of Debian's `chromium`.
+/** @file What is the webgpu backend's own: which adapter it takes, how few programs a step starts, sizes at which its
+ * kernels change, and a run that goes on from its checkpoint. What every backend must do is checked in test/model and
+ * training.test.ts. Runs on the software adapter of Debian's `chromium`.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type BackendInfo, describeAdapter, numLaunches, settleBackend } from '../../../src/backend/backend.ts';
+import { type BackendInfo, describeAdapter, numLaunches } from '../../../src/backend/backend.ts';
 import { findWebgpu } from '../../../src/backend/webgpu/webgpu.ts';
-import { lossAndGradients } from '../../../src/model/gpt.ts';
 import { gelu } from '../../../src/model/ops/gelu.ts';
 import { linear } from '../../../src/model/ops/linear.ts';
 import { tf } from '../../../src/tf.ts';
@@ -89,34 +88,6 @@ describe.skipIf(WITHOUT_WEBGPU !== '')(`webgpu backend ${WITHOUT_WEBGPU}`, () =>
     const size = 65_535 * 64 + 100;
     const y = await valuesOf(() => gelu(tf.range(0, size)).slice([size - 200], [200]));
     expect(Array.from(y)).toEqual(Array.from({ length: 200 }, (_, i) => size - 200 + i));
-  });
-
-  it('gives the same bits twice', async () => {
-    const model = smallModel({ n_ctx: 40, vocab_size: 33 });
-    const batch = randomBatch(model, 3, 2);
-    const state = createState(model, 1);
-    const step = () => valuesOf(() => lossAndGradients(state.params, model, batch));
-    expect(await step()).toEqual(await step());
-    tf.dispose(state as unknown as tf.TensorContainer);
-  });
-
-  it('takes no memory for further steps', async () => {
-    const model = smallModel();
-    const state = createState(model, 0);
-    const batch = randomBatch(model, 2, 1);
-    let step = 0;
-    const memory = async (num_steps: number) => {
-      for (let i = 0; i < num_steps; i++) {
-        step++;
-        trainStep(state, model, batch, { optimizer: OPTIMIZER, learning_rate: 0.01, step });
-      }
-      await settleBackend();
-      const { numTensors, numBytesAllocatedInGPU } = tf.memory() as tf.MemoryInfo & { numBytesAllocatedInGPU: number };
-      return [numTensors, numBytesAllocatedInGPU];
-    };
-    const before = await memory(5);
-    expect(await memory(20)).toEqual(before);
-    tf.dispose(state as unknown as tf.TensorContainer);
   });
 
   it('goes on from a checkpoint as if it had not stopped', async () => {
