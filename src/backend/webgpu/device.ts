@@ -44,6 +44,10 @@ export async function openDevice({ adapter, name }: FoundAdapter): Promise<GPUDe
 function describeError(name: string, error: GPUError): string {
   const [words = ''] = error.message.trim().split(/\n\s+at /);
   if (error.constructor.name === 'GPUOutOfMemoryError') return `out of GPU memory (${name}): ${words.split('\n')[0]}`;
+  const [, asked, most] = /size \((\d+)\) exceeds the max buffer size limit \((\d+)\)/.exec(words) ?? [];
+  if (asked !== undefined) {
+    return `a tensor of ${asked} bytes is too large for the GPU device (${name}): at most ${most}; lower train.batch_tokens or the model's size`;
+  }
   return `error of the GPU device (${name}): ${words.replace(/\s+/g, ' ').slice(0, MESSAGE_LENGTH)}`;
 }
 
