@@ -12,4 +12,10 @@ elif [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
 else
   echo "chromium: not there; installing it needs Debian and root"
 fi
-node dist/cli.js setup tensorflow --no-gpu || echo "TensorFlow: could not be set up"
+# A library that is set up stays: it may be one with CUDA.
+is_set_up='process.exit(JSON.parse(require("fs").readFileSync(0)).backends.some((b) => b.name === "tensorflow" && b.is_available) ? 0 : 1)'
+if node dist/cli.js doctor --json | node -e "$is_set_up"; then
+  echo "TensorFlow: there"
+else
+  node dist/cli.js setup tensorflow --no-gpu || echo "TensorFlow: could not be set up"
+fi

@@ -3,6 +3,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { loadConfig } from '../dist/config/config.js';
+import { listLaws } from '../dist/fit/fit.js';
 import { dataDictionary, readSweep } from '../dist/log/log.js';
 import { analyseRecords, formatSummary } from '../dist/study/study.js';
 
@@ -31,7 +32,24 @@ function result() {
   ].join('\n');
 }
 
-const SECTIONS = { result, columns: () => dataDictionary('runs') };
+/** The laws that can be fitted. */
+function laws() {
+  const code = (text) => `\`${text.replaceAll('|', '\\|')}\``;
+  const rows = listLaws().map(({ name, formula, inputs, reference }) =>
+    ['', code(name), code(formula), inputs.join(', '), reference, ''].join(' | ').trim(),
+  );
+  const batch = [
+    '',
+    code('critical_batch'),
+    code('B_crit = B_star / L^(1/alpha_B)'),
+    'B, S',
+    'Kaplan et al. 2020, sec. 5.1',
+    '',
+  ];
+  return ['| `--law` | form | reads | source |', '|---|---|---|---|', ...rows, batch.join(' | ').trim()].join('\n');
+}
+
+const SECTIONS = { result, laws, columns: () => dataDictionary('runs') };
 
 const before = readFileSync(README, 'utf8');
 const after = Object.entries(SECTIONS).reduce((text, [name, make]) => {

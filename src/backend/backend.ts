@@ -19,12 +19,13 @@ import {
   describeAdapter,
   deviceFailure,
   findWebgpu,
+  freePool,
   numDispatches,
   settleWebgpu,
   startWebgpu,
 } from './webgpu/webgpu.ts';
 
-export { setupTensorflow, type TensorflowSetup } from './tensorflow/tensorflow.ts';
+export { hasNvidiaDriver, setupTensorflow, type TensorflowSetup } from './tensorflow/tensorflow.ts';
 export { type AdapterFacts, describeAdapter } from './webgpu/webgpu.ts';
 
 /** A started backend, as records name it. */
@@ -59,7 +60,8 @@ interface Backend {
   start: (options: StartOptions) => Promise<string>;
 }
 
-/** Fastest first: the order in which `auto` tries them. */
+/** The order in which `auto` tries them: GPUs first, then the CPU's fastest. assumption: on a GPU the smallest models may
+ * be slower than on `native`, since launches take their time; not measured on hardware. */
 const BACKENDS: Backend[] = [
   {
     name: 'cuda',
@@ -105,7 +107,7 @@ const BACKENDS: Backend[] = [
 /** Names that `--backend` takes. */
 const BACKEND_NAMES = ['auto', ...BACKENDS.map((b) => b.name)];
 
-/** State of every backend on this machine, fastest first; of `webgpu` with the adapter asked for. */
+/** State of every backend on this machine, in `auto`'s order; of `webgpu` with the adapter asked for. */
 export async function describeBackends(options: StartOptions = {}): Promise<BackendStatus[]> {
   return Promise.all(
     BACKENDS.map(async ({ name, what, missing }) => {
@@ -182,7 +184,9 @@ export async function startBackend(choice: string, options: StartOptions = {}): 
   }
 }
 
-function infoOfTensorflow(name: string, { versions, card, matmul_precision }: TensorflowFacts): BackendInfo {
+/** TensorFlow does not tell a GPU's name; whoever knows it puts it in the place of `device`. */
+function infoOfTensorflow(name: string, { versions, is_gpu, matmul_precision }: TensorflowFacts): BackendInfo {
+  const card = is_gpu ? 'NVIDIA GPU' : null;
   return {
     name,
     tfjs_name: 'tensorflow',
@@ -214,7 +218,16 @@ export function numLaunches(): number | null {
  * waits grows without bound. On the CPU there is nothing to wait for. Throws `no_backend` where the device failed. */
 export async function settleBackend(): Promise<void> {
   if (tf.getBackend() !== 'webgpu') return;
-  await settleWebgpu().catch(() => {});
+  const error = await settleWebgpu().then(
+    () => null,
+    (error: unknown) => error,
+  );
   const failure = deviceFailure();
-  if (failure !== null) throw new LabError('no_backend', failure);
+  if (failure !== null) throw new LabError('no_backend', failure, { cause: error });
+  if (error !== null) throw error;
+}
+
+/** Gives memory back that a backend keeps for tensors to come: after a run, since the next one's have other sizes. */
+export function freeMemory(): void {
+  if (tf.getBackend() === 'webgpu' && deviceFailure() === null) freePool();
 }

@@ -1,17 +1,32 @@
-/** @file The options of `fit` and `predict`, and how their values are read: constraints, lists, conditions. */
+/** @file The options of `fit`, and how their values are read: constraints, lists, conditions. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Cluster, type FitOptions, type IntervalKind, type LossName, listLaws, presets } from '../fit/fit.ts';
+import {
+  type Cluster,
+  type CurveColumn,
+  type FitOptions,
+  type IntervalKind,
+  type LossName,
+  listLaws,
+} from '../fit/fit.ts';
 import type { FlopsCounting, ParamsCounting } from '../study/study.ts';
 import { type OutputOptions, positiveNumber, wholeNumber, withOutput } from './options.ts';
 
 export interface FitCommandOptions extends OutputOptions {
   approach: '1' | '2' | '3';
   law: string;
+  /** The variable of a law in one variable. */
+  x?: CurveColumn;
+  rows?: 'best' | 'all';
+  criticalBatch?: string;
+  losses?: number[];
   params?: ParamsCounting;
   flops?: FlopsCounting;
   allCountings?: boolean;
-  loss: LossName;
-  delta?: number;
+  loss?: LossName;
+  delta?: number | 'seeds';
+  deltas?: number[];
+  residuals?: 'log' | 'raw';
+  weights?: 'seeds';
   fix: Record<string, number>;
   tie: string[][];
   bound: Record<string, [number, number]>;
@@ -32,16 +47,6 @@ export interface FitCommandOptions extends OutputOptions {
   minTokens?: number;
   group?: string;
   out?: string;
-}
-
-export interface PredictOptions extends OutputOptions {
-  law?: string;
-  compute?: number;
-  params?: number;
-  tokens?: number;
-  loss?: number;
-  inferenceTokens?: number;
-  group?: string;
 }
 
 const NUMBER = String.raw`[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`;
@@ -75,6 +80,14 @@ function readNames(text: string): string[] {
   return names;
 }
 
+function readDelta(text: string): number | 'seeds' {
+  if (text === 'seeds') return text;
+  const delta = Number(text);
+  if (text.trim() === '' || !Number.isFinite(delta) || delta <= 0)
+    throw new InvalidArgumentError('a number above 0 is needed, or "seeds".');
+  return delta;
+}
+
 function readNumbers(text: string): number[] {
   return text.split(',').map(positiveNumber);
 }
@@ -85,17 +98,18 @@ function readLevel(text: string): number {
   return level;
 }
 
-/** What `fitLaw` is told of the options. */
+/** What `fitLaw` is told of the options; `--delta seeds` must have become a number by then. */
 export function lawOptions(options: FitCommandOptions, replicates: number): FitOptions {
-  const { fix, tie, bound: bounds } = options;
+  const { fix, tie, bound: bounds, delta } = options;
   return {
     law: options.law,
-    loss: options.loss,
+    loss: options.loss ?? 'huber',
     bootstrap: options.bootstrap ?? replicates,
     seed: options.seed ?? 0,
     drop_highest: options.dropHighest ?? 0,
     min_tokens: options.minTokens ?? 0,
-    ...(options.delta === undefined ? {} : { delta: options.delta }),
+    ...(typeof delta === 'number' ? { delta } : {}),
+    ...(options.residuals === undefined ? {} : { scale: options.residuals }),
     ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
     ...(options.interval === undefined ? {} : { interval: options.interval }),
     ...(options.level === undefined ? {} : { level: options.level }),
@@ -105,26 +119,46 @@ export function lawOptions(options: FitCommandOptions, replicates: number): FitO
   };
 }
 
-/** The options of `fit`. */
+const EXAMPLES = `
+Examples:
+  scaling-lab fit points.csv --columns "N=params,D=tokens,L=loss" --out fit.json
+  scaling-lab fit runs/study --params non_embedding --approach 2
+  scaling-lab fit runs/study --all-countings
+  scaling-lab fit points.csv --law kaplan_n
+  scaling-lab fit points.csv --law broken_power_law --x C
+  scaling-lab fit batches.csv --law critical_batch --out batch.json`;
+
+/** The options of `fit`, in groups. */
 export function withFitting(command: Command): Command {
-  const ofRuns = listLaws().filter(({ inputs }) => !inputs.includes('x'));
-  const laws = [...ofRuns.map(({ name }) => name), 'kaplan'];
-  return withSelection(withIntervals(withOutput(command)))
+  const groups: [string, (command: Command) => Command][] = [
+    ['Which law:', withLaw],
+    ['Which runs and columns:', withSelection],
+    ['How it is fitted:', withLoss],
+    ['Intervals:', withIntervals],
+    ['Checks and tables:', withTables],
+    ['Other procedures:', withApproaches],
+    ['Output:', (own) => withOutput(own.option('--out <file>', 'also write the fit as JSON, for predict'))],
+  ];
+  return groups
+    .reduce((own, [heading, add]) => add(own.optionsGroup(heading)), command)
+    .helpOption('-h, --help', 'display help for command')
+    .addHelpText('after', EXAMPLES);
+}
+
+function withLaw(command: Command): Command {
+  const laws = [...listLaws().map(({ name }) => name), 'kaplan', 'critical_batch'];
+  return command
+    .addOption(
+      new Option('--law <name>', 'law in N and D or others (kaplan is kaplan_nd), in one variable, or of the batch')
+        .choices(laws)
+        .default('chinchilla'),
+    )
     .addOption(
       new Option(
-        '--approach <number>',
-        "Hoffmann's: 1 envelope of learning curves, 2 isoFLOP valleys, 3 a law (default)",
-      )
-        .choices(['1', '2', '3'])
-        .default('3', '3'),
+        '--x <column>',
+        'variable of a law in one variable: N, D, C, steps S, unique tokens U or batch B',
+      ).choices(['N', 'D', 'C', 'S', 'U', 'B']),
     )
-    .addOption(new Option('--law <name>', 'which law, for approach 3').choices(laws).default('chinchilla'))
-    .addOption(
-      new Option('--loss <name>', 'what is minimised over log residuals')
-        .choices(['huber', 'lad', 'mse'])
-        .default('huber'),
-    )
-    .option('--delta <delta>', 'threshold of the Huber loss', positiveNumber)
     .addOption(
       new Option('--fix <constant=value>', 'hold a constant, as in E=1.6; may be repeated')
         .argParser(readFix)
@@ -140,42 +174,16 @@ export function withFitting(command: Command): Command {
         .argParser(readBound)
         .default({}, 'none'),
     )
-    .option('--budgets <list>', 'training FLOPs of the valleys, for approach 2 (default: found)', readNumbers)
     .option(
-      '--window <sizes>',
-      'parabolas through only so many sizes nearest to the minimum, for approach 2',
-      wholeNumber,
-    )
-    .option('--ends', 'the envelope of the ends of runs, not of their learning curves, for approach 1')
-    .option('--profile <constants>', 'the objective along a constant, or a or b; several with commas', readNames)
-    .option('--holdout <which>', '"largest" size, "expanding" window, or a condition such as "C>1e12"')
-    .option('--compare <laws>', 'several laws by hold-out error and information criteria, with commas', readNames)
-    .option('--all-countings', 'one table over every counting of N and C, approaches 2 and 3, for a study')
-    .option('--no-checks', 'leave out the checks that need fits of their own')
-    .option('--out <file>', 'also write the fit as JSON, for predict');
-}
-
-function withIntervals(command: Command): Command {
-  return command
-    .option('--bootstrap <replicates>', 'replicates for the intervals (default: 200; 0 for none)', wholeNumber)
-    .addOption(
-      new Option(
-        '--cluster <what>',
-        'what the bootstrap resamples: whole sizes (default), runs, or seeds in cells',
-      ).choices(['sizes', 'runs', 'seeds']),
-    )
-    .addOption(
-      new Option('--interval <kind>', 'how the ends are read off the replicates (default: percentile)').choices([
-        'percentile',
-        'bca',
-      ]),
-    )
-    .option('--level <share>', 'coverage of the intervals (default: 0.9)', readLevel)
-    .option('--seed <seed>', 'seed of the bootstrap (default: 0)', wholeNumber);
+      '--critical-batch <file>',
+      'first take runs to S_min and C_min by a fit of critical_batch, or by "kaplan-2020"',
+    );
 }
 
 function withSelection(command: Command): Command {
   return command
+    .option('--columns <mapping>', 'columns of a table, as in "N=Model Size,C=Training FLOP,L=loss"')
+    .option('--group <name>', 'which group of a study; needed where it has several')
     .addOption(
       new Option('--params <counting>', 'which parameters N counts, for a study (default: total)').choices([
         'total',
@@ -187,25 +195,74 @@ function withSelection(command: Command): Command {
     .addOption(
       new Option(
         '--flops <counting>',
-        'which FLOPs C counts, for a study: 6 N D with the chosen N (default), or every matrix product',
+        'which FLOPs C counts, for a study: 6 N D (default), or every matrix product',
       ).choices(['6nd', 'exact']),
     )
-    .option('--columns <mapping>', 'columns of a points file, as in "N=Model Size,C=Training FLOP,L=loss"')
+    .addOption(
+      new Option(
+        '--rows <which>',
+        'for one variable: "best" (default), the largest D of each N, the least loss of each D, the frontier in C; or "all"',
+      ).choices(['best', 'all']),
+    )
     .option('--drop-highest <count>', 'leave out the points of highest loss', wholeNumber)
-    .option('--min-tokens <tokens>', 'leave out runs with fewer training tokens', positiveNumber)
-    .option('--group <name>', 'which group of a study; needed where it has several');
+    .option('--min-tokens <tokens>', 'leave out runs with fewer training tokens', positiveNumber);
 }
 
-/** The options of `predict`. */
-export function withPrediction(command: Command): Command {
-  return withOutput(command)
+function withLoss(command: Command): Command {
+  return command
     .addOption(
-      new Option('--law <preset>', 'a published law in place of a file').choices(presets().map(({ name }) => name)),
+      new Option('--loss <name>', 'what is minimised over residuals (default: huber; mse for one variable)').choices([
+        'huber',
+        'lad',
+        'mse',
+      ]),
     )
-    .option('--compute <flops>', 'training budget in FLOPs: the best N, D and loss', positiveNumber)
-    .option('--params <count>', 'parameters, by the counting of the fit: with --tokens the loss', positiveNumber)
-    .option('--tokens <count>', 'training tokens', positiveNumber)
-    .option('--loss <nats>', 'a loss to reach: the compute, N and D it takes', positiveNumber)
-    .option('--inference-tokens <count>', 'with --loss: tokens to be served, counted into the cost', positiveNumber)
-    .option('--group <name>', "which group of a study's fit.json");
+    .option('--delta <delta>', 'corner of the Huber loss (default: 1e-3), or "seeds": 1.345 seed spreads', readDelta)
+    .addOption(new Option('--residuals <of>', 'of log loss (default), or of the raw loss').choices(['log', 'raw']))
+    .addOption(
+      new Option('--weights <from>', '"seeds": inverse variance from seed to seed, by size').choices(['seeds']),
+    );
+}
+
+function withIntervals(command: Command): Command {
+  return command
+    .option('--bootstrap <replicates>', 'replicates (default: 200; 0 for no intervals)', wholeNumber)
+    .addOption(
+      new Option('--cluster <what>', 'what is resampled: whole sizes (default), runs, or seeds in cells').choices([
+        'sizes',
+        'runs',
+        'seeds',
+      ]),
+    )
+    .addOption(
+      new Option('--interval <kind>', 'how ends are read off the replicates (default: percentile)').choices([
+        'percentile',
+        'bca',
+      ]),
+    )
+    .option('--level <share>', 'coverage (default: 0.9)', readLevel)
+    .option('--seed <seed>', 'seed of the bootstrap (default: 0)', wholeNumber);
+}
+
+function withTables(command: Command): Command {
+  return command
+    .option('--profile <constants>', 'the objective along a constant, or a or b; several with commas', readNames)
+    .option('--holdout <which>', '"largest" size, "expanding" window, or a condition such as "C>1e12"')
+    .option('--compare <laws>', 'several laws by hold-out error and information criteria, with commas', readNames)
+    .option('--deltas <list>', 'the law under several Huber corners, absolute and squared error', readNumbers)
+    .option('--all-countings', 'the law under every counting of N and C, beside valleys, for a study')
+    .option('--no-checks', 'leave out the checks that need fits of their own');
+}
+
+function withApproaches(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--approach <number>', "Hoffmann's: 1 envelope of learning curves, 2 isoFLOP valleys, 3 a law")
+        .choices(['1', '2', '3'])
+        .default('3', '3'),
+    )
+    .option('--budgets <list>', 'approach 2: training FLOPs of the valleys (default: found)', readNumbers)
+    .option('--window <sizes>', 'approach 2: parabolas through so many sizes nearest to the minimum', wholeNumber)
+    .option('--ends', 'approach 1: the envelope of the ends of runs, not of their learning curves')
+    .option('--losses <list>', 'critical_batch: losses at which curves are cut (default: found)', readNumbers);
 }

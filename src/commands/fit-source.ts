@@ -1,10 +1,22 @@
 /** @file Where `fit` takes its points and learning curves from: the folder of a study, or a table. */
 import { readFileSync, statSync } from 'node:fs';
-import { curvesOfPoints, type FitPoint, type TrainingCurve } from '../fit/fit.ts';
+import {
+  atCriticalBatch,
+  type BatchCurve,
+  type CriticalBatch,
+  curvesOfPoints,
+  type FitPoint,
+  KAPLAN_CRITICAL_BATCH,
+  listLaws,
+  seedNoise,
+  type TrainingCurve,
+  weightedBySeeds,
+} from '../fit/fit.ts';
 import { LabError } from '../lib/errors.ts';
+import { formatFixed, formatNumber } from '../lib/format.ts';
 import { readSweep } from '../log/log.ts';
 import type { RunRecord } from '../log/record.ts';
-import { type Counting, curvesOf, pointsOf, readPoints } from '../study/study.ts';
+import { batchCurvesOf, type Counting, curvesOf, pointsOf, readPoints } from '../study/study.ts';
 import type { FitCommandOptions } from './fit-options.ts';
 import { note } from './output.ts';
 
@@ -19,9 +31,60 @@ export interface FitSource {
 /** Reads the source; what is wrong with the runs is said on stderr first. Throws `usage`. */
 export function readSource(source: string, options: FitCommandOptions): FitSource {
   const counting = { params: options.params ?? 'total', flops: options.flops ?? '6nd' } as const;
-  if (!isFolder(source)) return { counting, points: filePoints(source, options), records: null };
-  const records = groupRecords(source, options);
-  return { counting, points: pointsOf(records, counting), records };
+  const records = isFolder(source) ? groupRecords(source, options) : null;
+  const points = records ? pointsOf(records, counting) : filePoints(source, options);
+  return { counting, points: prepared(points, options), records };
+}
+
+/** Points as `--critical-batch` and `--weights` want them. */
+export function prepared(points: FitPoint[], options: FitCommandOptions): FitPoint[] {
+  const { criticalBatch, weights } = options;
+  const moved = criticalBatch === undefined ? points : atCriticalBatch(points, readCriticalBatch(criticalBatch));
+  return weights === 'seeds' ? weightedBySeeds(moved) : moved;
+}
+
+/** The options with the Huber corner that `--delta seeds` stands for; says what was measured on stderr. */
+export function withSeedDelta(points: readonly FitPoint[], options: FitCommandOptions): FitCommandOptions {
+  if (options.delta !== 'seeds') return options;
+  const { sd, freedom, delta: inLogs } = seedNoise(points);
+  // In nats the spread is that of a typical loss.
+  const typical = Math.exp(points.reduce((sum, { L }) => sum + Math.log(L), 0) / points.length);
+  const delta = options.residuals === 'raw' ? inLogs * typical : inLogs;
+  const spread = `${formatFixed(100 * sd, 2)}% over ${freedom} degrees of freedom`;
+  note(options, `delta ${formatNumber(delta, 3)}: 1.345 times the spread of loss from seed to seed, ${spread}`);
+  return { ...options, delta };
+}
+
+/** B* and alpha_B of a fit of critical_batch, or Kaplan's. */
+function readCriticalBatch(which: string): CriticalBatch {
+  if (which === 'kaplan-2020') return KAPLAN_CRITICAL_BATCH;
+  let value: Partial<CriticalBatch>;
+  try {
+    value = JSON.parse(readFileSync(which, 'utf8')) as Partial<CriticalBatch>;
+  } catch (error) {
+    throw new LabError('usage', `cannot read a critical batch from ${which}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  const { B_star, alpha_B } = value;
+  if (typeof B_star === 'number' && typeof alpha_B === 'number') return { B_star, alpha_B };
+  throw new LabError(
+    'usage',
+    `${which} has no B_star and alpha_B; make it with fit --law critical_batch --out ${which}`,
+  );
+}
+
+/** Training curves by batch: of a study's runs, or of the rows of a table with equal N and B. */
+export function sourceBatchCurves({ points, records, counting }: FitSource): BatchCurve[] {
+  if (records !== null) return batchCurvesOf(records, counting);
+  const curves = new Map<string, BatchCurve & { points: { S: number; L: number }[] }>();
+  for (const { N, B, S, L } of points) {
+    const key = `${N}/${B}`;
+    const curve = curves.get(key) ?? { B: B!, ...(Number.isFinite(N) ? { N } : {}), points: [] };
+    curve.points.push({ S: S!, L });
+    curves.set(key, curve);
+  }
+  return [...curves.values()];
 }
 
 /** The curves of Approach 1: learning curves of a study, or the ends of runs with `--ends` and for a table. */
@@ -47,8 +110,20 @@ function filePoints(file: string, options: FitCommandOptions): FitPoint[] {
   return readPoints({
     text: readFileSync(file, 'utf8'),
     file,
+    needs: neededColumns(options),
     ...(options.columns === undefined ? {} : { columns: options.columns }),
   });
+}
+
+/** What a table must give: what the laws read, and N and D for all but laws in one variable and of the batch. */
+function neededColumns({ law, compare, x, approach, criticalBatch }: FitCommandOptions): string[] {
+  if (approach !== '3') return ['N', 'D'];
+  if (law === 'critical_batch') return ['B', 'S'];
+  const inputs = new Map(listLaws().map((info) => [info.name, info.inputs]));
+  const own = inputs.get(law) ?? [];
+  const batch = criticalBatch === undefined ? [] : ['B'];
+  if (own.length === 1 && !compare) return [...(own[0] === 'x' ? (x === undefined ? [] : [x]) : own), ...batch];
+  return ['N', 'D', ...(compare ?? [law]).flatMap((name) => inputs.get(name) ?? []), ...batch];
 }
 
 /** The records of one group of a study; the study must have one group only, or `--group` name it. */

@@ -50,8 +50,8 @@ function nvidiaAdvice(state: GpuState): Advice[] {
   if (query.state === 'ok') return query.cards.length > 0 ? cardAdvice(state) : [noCard(hasCard)];
   if (has_nvidia_driver) {
     const next =
-      'add the folder of nvidia-smi to the PATH, in a container set NVIDIA_DRIVER_CAPABILITIES=compute,utility: --devices ' +
-      'auto and the records ask it for the cards';
+      'add the folder of nvidia-smi to the PATH, in a container set NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics ' +
+      '(graphics is for webgpu): --devices auto and the records ask it for the cards';
     return [{ found: 'an NVIDIA driver is loaded, but nvidia-smi is not on the PATH', next }, ...cudaAdvice(state)];
   }
   return hasCard ? [{ found: 'an NVIDIA GPU is on the PCI bus, but no NVIDIA driver is loaded', next: INSTALL }] : [];
@@ -78,7 +78,10 @@ function brokenDriver(message: string, hasCard: boolean): Advice {
     return { found, next: 'restart: the driver was updated, and the kernel still holds the old one' };
   }
   if (/did not answer/.test(message)) {
-    return { found, next: 'see why with sudo dmesg | grep -i -e nvrm -e xid, and restart' };
+    const next =
+      'keep the cards awake with sudo systemctl enable --now nvidia-persistenced, since waking many takes long; where that ' +
+      'does not help, see why with sudo dmesg | grep -i -e nvrm -e xid, and restart';
+    return { found, next };
   }
   if (!/communicate with the NVIDIA driver/.test(message)) {
     return { found, next: 'run nvidia-smi to see all that it says; restart, or install the driver again' };
@@ -98,12 +101,14 @@ function brokenDriver(message: string, hasCard: boolean): Advice {
 
 function cardAdvice(state: GpuState): Advice[] {
   const { query, visible } = state;
-  const lost = query.message === '' ? [] : [{ found: query.message, next: 'restart to have that card back' }];
+  const isLost = /\blost\b|unable to determine/i.test(query.message);
+  const next = isLost ? 'restart to have that card back' : null;
+  const said = query.message === '' ? [] : [{ found: query.message, next }];
   const hidden = visible === '' || visible === '-1';
   const advice = hidden
     ? [{ found: `CUDA_VISIBLE_DEVICES="${visible}" hides all cards`, next: 'unset it to train on them' }]
     : cudaAdvice(state);
-  return [...query.cards.map(describeCard), ...lost, ...advice];
+  return [...query.cards.map(describeCard), ...said, ...advice];
 }
 
 function describeCard(card: Card): Advice {
@@ -122,11 +127,12 @@ function cudaAdvice({ backends, query }: GpuState): Advice[] {
   const status = (name: string) => backends.find((backend) => backend.name === name);
   if (status('cuda')?.is_available) {
     const devices = query.cards.length === 0 ? '--devices cuda:0 --slots-per-device 1' : '--devices auto';
-    return [{ found: "TensorFlow's CUDA library is there", next: `train with sweep CONFIG ${devices}` }];
+    const found = 'TensorFlow found a GPU that it can use when it was set up';
+    return [{ found, next: `train with sweep CONFIG ${devices}` }];
   }
   const reason = status('cuda')?.reason ?? 'run scaling-lab setup tensorflow --gpu';
   const also = status('webgpu')?.is_available ? '; --backend webgpu trains on the card without it' : '';
-  return [{ found: 'a driver, but no TensorFlow library that computes on it', next: `${reason}${also}` }];
+  return [{ found: 'a driver, but no TensorFlow that computes on it', next: `${reason}${also}` }];
 }
 
 /** GPUs of other makers, which WebGPU reaches. */

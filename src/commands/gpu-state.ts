@@ -2,14 +2,13 @@
  * versions of Node and npm. What follows from it is gpu-advice.ts's to say.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BackendStatus } from '../backend/backend.ts';
+import { type BackendStatus, hasNvidiaDriver } from '../backend/backend.ts';
 import { queryCards } from '../sweep/sweep.ts';
 import type { GpuState } from './gpu-advice.ts';
 
 const PCI = '/sys/bus/pci/devices';
-const DRIVER_FILES = ['/proc/driver/nvidia/version', '/dev/nvidiactl'];
 const PACKAGES = ['@tensorflow/tfjs-backend-webgpu', 'webgpu'];
 const NPM_TIMEOUT_MS = 5_000;
 
@@ -24,7 +23,7 @@ export async function readGpuState(
     node: process.versions.node,
     npm,
     pci_vendors: pciVendors(),
-    has_nvidia_driver: DRIVER_FILES.some((file) => existsSync(file)),
+    has_nvidia_driver: hasNvidiaDriver(),
     query,
     visible: process.env['CUDA_VISIBLE_DEVICES'],
     backends,

@@ -1,10 +1,20 @@
 /** @file `status`, `export`, `corpus`, `schema`: what is on disk, and in which form it leaves. */
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { jsonSchema, loadConfig } from '../config/config.ts';
 import { writeCorpus } from '../data/data.ts';
-import { EXIT } from '../lib/errors.ts';
+import { EXIT, LabError } from '../lib/errors.ts';
 import { formatCount } from '../lib/format.ts';
-import { type ExportFormat, exportSweep, listSweeps, statusLines, sweepStatus, writeFileAtomic } from '../log/log.ts';
+import {
+  archiveSweep,
+  type ExportFormat,
+  exportSweep,
+  listSweeps,
+  readSweep,
+  statusLines,
+  sweepStatus,
+  writeFileAtomic,
+} from '../log/log.ts';
 import { SCHEMA_VERSION } from '../log/record.ts';
 import type { OutputOptions, StudyOptions } from './options.ts';
 import { note, printResult } from './output.ts';
@@ -27,9 +37,22 @@ export async function exportCommand(
   options: OutputOptions & { format: ExportFormat; out?: string },
 ): Promise<number> {
   const { format, out } = options;
+  const { records, problems } = readSweep(dir);
+  if (records.length === 0) {
+    for (const { message } of problems) note(options, `warning: ${message}`);
+    throw new LabError('too_little_data', `${dir} holds no runs: there is nothing to export`);
+  }
   const result = await exportSweep({ dir, format, ...(out === undefined ? {} : { out }) });
   for (const { message } of result.problems) note(options, `warning: ${message}`);
   printResult(options, result, () => result.files.map((file) => file.path).join('\n'));
+  return EXIT.ok;
+}
+
+/** `archive DIR --out DIR`: plan, study, claims and records, without weights and step logs. */
+export function archiveCommand(dir: string, options: OutputOptions & { out: string }): number {
+  const { files, num_runs, problems } = archiveSweep(dir, options.out);
+  for (const { message } of problems) note(options, `warning: ${message}`);
+  printResult(options, { schema_version: SCHEMA_VERSION, num_runs, files }, () => files.join('\n'));
   return EXIT.ok;
 }
 
@@ -55,6 +78,10 @@ export function corpusCommand(
 /** `schema [FILE]`: the JSON Schema of a study file, printed or written. */
 export function schemaCommand(file: string | undefined): number {
   if (file === undefined) process.stdout.write(jsonSchema());
-  else writeFileAtomic(file, jsonSchema());
+  else {
+    const dir = path.dirname(file);
+    if (!existsSync(dir)) throw new LabError('usage', `cannot write ${file}: there is no folder ${dir}; make it first`);
+    writeFileAtomic(file, jsonSchema());
+  }
   return EXIT.ok;
 }

@@ -10,6 +10,7 @@ import { EXIT } from '../lib/errors.ts';
 import { formatCount, formatFixed } from '../lib/format.ts';
 import { captureEnvironment } from '../log/log.ts';
 import { SCHEMA_VERSION } from '../log/record.ts';
+import { readGpu } from '../sweep/sweep.ts';
 import { type BenchModel, type BenchShape, benchBackend } from '../train/train.ts';
 import { gpuAdvice } from './gpu-advice.ts';
 import { readGpuState } from './gpu-state.ts';
@@ -34,7 +35,7 @@ export async function doctorCommand(options: OutputOptions & { adapter?: string 
       ...(is_available ? [] : [`  ${' '.repeat(9)}${' '.repeat(width)}  ${reason}`]),
     ]);
     return [
-      'backends, fastest first:',
+      'backends, in the order that --backend auto tries them:',
       ...lines,
       `--backend auto takes: ${auto}`,
       ...(adapter ? ['', ...adapterLines(adapter)] : []),
@@ -67,7 +68,7 @@ export async function benchCommand(
   options: OutputOptions & { backend: string; threads?: number; adapter?: string; shape?: BenchModel[] },
 ): Promise<number> {
   const { threads, adapter } = options;
-  const backend = await startBackend(options.backend, { threads, adapter });
+  const { backend } = await readGpu(await startBackend(options.backend, { threads, adapter }));
   note(options, `timing training steps on ${backend.name} (${backend.device})`);
   const onShape = (shape: BenchShape) =>
     note(options, `  n_layer ${shape.n_layer} d_model ${shape.d_model}: ${formatFixed(shape.gflops)} GFLOP/s`);

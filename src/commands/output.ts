@@ -1,10 +1,16 @@
 /** @file What the verbs print and where: results on stdout, notes on stderr. */
 import { SCHEMA_VERSION } from '../log/record.ts';
 import type { OutputOptions, TrainOptions } from './options.ts';
+import { dressed } from './terminal.ts';
 
-/** Prints a result: `value` as one JSON object with --json, else `text`. */
+/** Columns of the terminal that results go to; 80 in a pipe. */
+export function terminalWidth(): number {
+  return process.stdout.isTTY === true ? Math.max(40, process.stdout.columns || 80) : 80;
+}
+
+/** Prints a result: `value` as one JSON object with --json, else `text`, dressed where stdout is a terminal. */
 export function printResult(options: OutputOptions, value: object, text: () => string): void {
-  const output = options.json ? JSON.stringify(value) : text();
+  const output = options.json ? JSON.stringify(value) : forPeople(text(), options);
   process.stdout.write(output.endsWith('\n') ? output : `${output}\n`);
 }
 
@@ -18,9 +24,14 @@ export function note(options: OutputOptions & { progress?: string }, message: st
   process.stderr.write(`${line}\n`);
 }
 
-/** Whether stderr takes colours: a terminal, and neither --no-color nor NO_COLOR. */
-export function isColor(options: OutputOptions): boolean {
-  return process.stderr.isTTY === true && options.color !== false && !process.env['NO_COLOR'];
+function forPeople(text: string, options: OutputOptions): string {
+  if (process.stdout.isTTY !== true) return text;
+  return dressed(text, { width: terminalWidth(), is_color: isColor(options, process.stdout) });
+}
+
+/** Whether a stream, stderr by default, takes colours: a terminal, and neither --no-color nor NO_COLOR. */
+export function isColor(options: OutputOptions, stream: { isTTY?: boolean } = process.stderr): boolean {
+  return stream.isTTY === true && options.color !== false && !process.env['NO_COLOR'];
 }
 
 /** How to show progress: as asked, else a live table on a terminal and plain lines in a pipe. */

@@ -1,15 +1,25 @@
 /** @file Envelope, valleys, hold-out, comparison, profile and the table of countings in print. */
-import type { Comparison, EnvelopeFit, HoldoutReport, IsoflopFit, Profile } from '../fit/fit.ts';
+import {
+  type Comparison,
+  type EnvelopeFit,
+  type HoldoutReport,
+  type IsoflopFit,
+  type LawFit,
+  type LossScanRow,
+  listLaws,
+  type Profile,
+} from '../fit/fit.ts';
+import { alignRows } from '../lib/align.ts';
 import { formatCount, formatFixed, formatInterval, formatNumber, MISSING } from '../lib/format.ts';
-import { exponentRows, type GroupAnalysis } from '../study/study.ts';
-import { diagnosticLines, exponentLines, flops, intervalNote, section } from './fit-text.ts';
-import { alignRows, logLogPlot } from './text-table.ts';
+import { type Counting, countingName, exponentRows, type GroupAnalysis } from '../study/study.ts';
+import type { CurveResult } from './fit-curve.ts';
+import { diagnosticLines, exponentLines, flops, intervalNote, plotLines, section } from './fit-text.ts';
 
 const percent = (x: number | null | undefined, decimals = 2): string =>
   x === null || x === undefined ? MISSING : `${formatFixed(100 * x, decimals)}%`;
 
 /** Approach 1. */
-export function envelopeLines(fit: EnvelopeFit): string[] {
+export function envelopeLines(fit: EnvelopeFit, width: number): string[] {
   const rows = fit.steps.map(({ N, C, L, num_bins, interior }) => [
     formatCount(N),
     `${flops(C[0])} to ${flops(C[1])}`,
@@ -32,19 +42,18 @@ export function envelopeLines(fit: EnvelopeFit): string[] {
     ...section(exponentLines(fit.exponents, fit.intervals)),
     `${fit.num_curves} curves of ${fit.num_sizes} sizes; ${fit.num_bins} bins of compute used, ${fit.num_edge} at the edge`,
     intervalNote(fit.bootstrap),
-    '',
-    ...logLogPlot(
+    ...plotLines(
       [
         { mark: '.', points: between(line) },
         { mark: 'o', points: frontier },
       ],
-      { xTitle: 'C, FLOPs', yTitle: 'N (log-log): o envelope, . fitted line' },
+      { xTitle: 'C, FLOPs', yTitle: 'N (log-log): o envelope, . fitted line', width },
     ),
   ];
 }
 
 /** Approach 2. */
-export function isoflopLines(fit: IsoflopFit): string[] {
+export function isoflopLines(fit: IsoflopFit, width: number): string[] {
   const rows = fit.budgets.map(({ C, num_sizes, N_opt, D_opt, L_opt, refused }) => [
     flops(C),
     String(num_sizes),
@@ -74,13 +83,12 @@ export function isoflopLines(fit: IsoflopFit): string[] {
       : []),
     `${fit.num_points} points, ${fit.num_outside} outside every budget`,
     intervalNote(fit.bootstrap),
-    '',
-    ...logLogPlot(
+    ...plotLines(
       [
         { mark: '.', points: between(line) },
         { mark: 'o', points: minima },
       ],
-      { xTitle: 'C, FLOPs', yTitle: 'N_opt (log-log): o minima, . fitted line' },
+      { xTitle: 'C, FLOPs', yTitle: 'N_opt (log-log): o minima, . fitted line', width },
     ),
   ];
 }
@@ -95,8 +103,8 @@ function between(line: readonly { x: number; y: number }[]): { x: number; y: num
   }));
 }
 
-/** A hold-out score and where it comes from. */
-export function holdoutLines(report: HoldoutReport): string[] {
+/** A hold-out score and where it comes from; x is the column that says how far beyond the fitted runs it was taken. */
+export function holdoutLines(report: HoldoutReport, x = 'C'): string[] {
   const ends = (of: 'rms' | 'mean') => report.intervals?.[of].map((x) => percent(x)).join(', ');
   const score = (of: 'rms' | 'mean') => `${percent(report[of])}${report.intervals ? ` [${ends(of)}]` : ''}`;
   const rows = report.windows.map(({ held_out, num_fitted, num_held_out, rms, mean, fitted_rms, decades_beyond }) => [
@@ -108,7 +116,7 @@ export function holdoutLines(report: HoldoutReport): string[] {
     percent(fitted_rms),
     formatFixed(decades_beyond['C'], 1),
   ]);
-  const header = ['held out', 'fitted', 'held', 'error', 'mean', 'error where fitted', 'decades of C beyond'];
+  const header = ['held out', 'fitted', 'held', 'error', 'mean', 'error where fitted', `decades of ${x} beyond`];
   return [
     `hold-out error of ${report.law}: ${score('rms')} of loss, mean ${score('mean')} over ${report.num_held_out} runs`,
     ...alignRows([header, ...rows]),
@@ -131,14 +139,15 @@ export function comparisonLines({ held_out, laws }: Comparison): string[] {
     refused ?? '',
   ]);
   const header = ['law', 'hold-out', '', 'mean', 'rms', 'constants', 'dAICc', 'weight', 'BIC', 'a', ''];
+  const warnings = laws.flatMap(({ law, fit }) =>
+    diagnosticLines((fit?.diagnostics ?? []).filter(({ name }) => name !== 'too_few_clusters')).map((line) =>
+      line.replace(': ', `: ${law}: `),
+    ),
+  );
   return [
+    ...section(warnings),
     `laws by their error on the runs held out (${held_out}), then by AICc over all runs`,
     ...alignRows([header, ...rows]),
-    ...laws.flatMap(({ law, fit }) =>
-      diagnosticLines((fit?.diagnostics ?? []).filter(({ name }) => name !== 'too_few_clusters')).map(
-        (text) => `${law}: ${text}`,
-      ),
-    ),
   ];
 }
 
@@ -163,21 +172,97 @@ export function profileLines({ param, value, interval, level, threshold, curve, 
   ];
 }
 
-/** a and b under every counting, by approach. */
-export function countingLines(group: GroupAnalysis): string[] {
+/** One law under several losses. */
+export function lossScanLines(rows: readonly LossScanRow[]): string[] {
+  const names = rows[0]!.exponents ? ['a', ...Object.keys(rows[0]!.params)] : Object.keys(rows[0]!.params);
+  const cells = rows.map(({ loss, delta, params, exponents, rms, converged }) => [
+    loss,
+    delta === null ? '' : String(delta),
+    ...names.map((name) => (name === 'a' && exponents ? formatFixed(exponents.a, 3) : formatNumber(params[name], 4))),
+    percent(rms),
+    converged ? '' : 'NOT converged',
+  ]);
+  return ['the law by the loss that is minimised', ...alignRows([['loss', 'delta', ...names, 'rms', ''], ...cells])];
+}
+
+/** a and b under every counting, by approach; constants where the law has neither. */
+export function countingLines(group: GroupAnalysis, law: string): string[] {
   const rows = exponentRows(group);
+  const has_exponents = group.fits.some(({ surface }) => surface.fit?.exponents);
   const table = rows
-    .filter(({ exponent }) => exponent === 'a')
+    .filter(({ exponent, approach }) => exponent === 'a' && (has_exponents || approach === 'Approach 2'))
     .map((a) => {
       const b = rows.find((r) => r.exponent === 'b' && r.approach === a.approach && r.counting === a.counting);
       const cell = (row: typeof a | undefined) =>
         row?.value == null ? 'refused' : formatInterval(row.value, row.interval, 3);
       return [a.counting, a.approach, cell(a), cell(b), a.note ?? ''];
     });
+  const constants = group.fits.map(({ name, counting, surface: { fit, refused } }) => ({
+    name,
+    counting,
+    fit,
+    refused,
+  }));
   return [
     ...section(group.warnings.map((warning) => `warning: ${warning}`)),
     `${group.name}: ${group.num_finished} of ${group.records.length} runs finished; the same runs, counted in every way`,
     ...alignRows([['counting', 'approach', 'a (N_opt ~ C^a)', 'b (D_opt ~ C^b)', ''], ...table]),
     '  published: Kaplan 2020 a = .73 (non_embedding), Hoffmann 2022 a = .50 / .49 / .46 (total, approaches 1 / 2 / 3)',
+    '',
+    ...constantTable(law, distinctOf(law, constants)),
   ];
+}
+
+/** A law in one variable under every counting. */
+export function curveCountingLines(
+  law: string,
+  rows: readonly { counting: Counting; fit: CurveResult | null; refused: string | null }[],
+): string[] {
+  const named = distinctOf(
+    law,
+    rows.map((row) => ({ ...row, name: countingName(row.counting) })),
+  );
+  const first = rows.find(({ fit }) => fit !== null)!.fit!;
+  return [
+    ...section(
+      named.flatMap(({ name, fit }) =>
+        diagnosticLines(fit?.diagnostics ?? []).map((text) => text.replace(': ', `: ${name}: `)),
+      ),
+    ),
+    ...constantTable(`${law}, in ${first.x}`, named),
+  ];
+}
+
+/** The countings that a law can tell apart: most laws do not read C. */
+function distinctOf<T extends { counting: Counting }>(law: string, rows: readonly T[]): T[] {
+  const reads = listLaws().find(({ name }) => name === law)?.inputs ?? [];
+  return rows.filter(({ counting }) => counting.flops === '6nd' || reads.includes('C') || reads.includes('x'));
+}
+
+/** Constants whose interval says something by itself. */
+const EXPONENT = /^(alpha|beta|eta|c\d|R_)/;
+
+/** The constants of one law, a row a counting. */
+function constantTable(
+  law: string,
+  rows: readonly {
+    name: string;
+    fit: (Pick<LawFit, 'formula' | 'params' | 'intervals'> & ({ rms: number } | Pick<LawFit, 'residuals'>)) | null;
+    refused: string | null;
+  }[],
+): string[] {
+  const first = rows.find(({ fit }) => fit !== null)?.fit;
+  if (!first) return [`${law}: refused: ${rows[0]?.refused}`];
+  const names = Object.keys(first.params);
+  const cells = rows.map(({ name, fit, refused }) => [
+    name,
+    ...names.map((symbol) => {
+      if (!fit) return '';
+      const interval = EXPONENT.test(symbol) ? fit.intervals?.[symbol] : undefined;
+      const ends = interval ? ` [${interval.map((end) => formatNumber(end, 3)).join(', ')}]` : '';
+      return `${formatNumber(fit.params[symbol], 3)}${ends}`;
+    }),
+    fit ? percent('rms' in fit ? fit.rms : fit.residuals.rms) : `refused: ${refused}`,
+  ]);
+  return [`${law}: ${first.formula}`, ...alignRows([['counting', ...names, 'rms'], ...cells])];
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Argument, Command, Option } from 'commander';
 import { SHELLS, type Shell } from './completion-script.ts';
-import { withFitting, withPrediction } from './fit-options.ts';
+import { withFitting } from './fit-options.ts';
 import {
   benchModel,
   type OutputOptions,
@@ -16,6 +16,7 @@ import {
   withThreads,
   withTraining,
 } from './options.ts';
+import { withPrediction } from './predict-options.ts';
 
 /** Version in package.json. */
 function packageVersion(): string {
@@ -67,12 +68,16 @@ function addTraining(program: Command, exit: Exit): void {
   withTraining(program.command('study'))
     .description('train, fit and report in one go')
     .argument(CONFIG, CONFIG_HELP)
-    .action(async (files: string[], options: TrainOptions) =>
-      exit((await import('./study.ts')).studyCommand(files, options)),
-    );
+    .option('--refit', 'train nothing: fit and report again, from runs/<name> or the committed runs/reference/<name>')
+    .option('--fresh', 'train every run again, in a new folder runs/<name>-1, -2, ...')
+    .action(async (files: string[], options) => exit((await import('./study.ts')).studyCommand(files, options)));
 }
 
 function addFitting(program: Command, exit: Exit): void {
+  withStudy(program.command('power'))
+    .description('simulate how often a study would reproduce its claims; trains nothing')
+    .argument(CONFIG, CONFIG_HELP)
+    .action(async (files: string[], options) => exit((await import('./power.ts')).powerCommand(files, options)));
   withOutput(program.command('status'))
     .description('how far a study is, or all studies of a runs folder')
     .argument('[dir]', 'folder of a study, or of studies', 'runs')
@@ -106,6 +111,11 @@ function addMachine(program: Command, exit: Exit): void {
     )
     .option('--out <dir>', 'folder to write to (default: inside the study)')
     .action(async (dir: string, options) => exit((await import('./inspect.ts')).exportCommand(dir, options)));
+  withOutput(program.command('archive'))
+    .description('a study without weights and step logs, in a few files to publish; fit and report read it as it is')
+    .argument('<dir>', 'folder of a study')
+    .requiredOption('--out <dir>', 'folder to write to')
+    .action(async (dir: string, options) => exit((await import('./inspect.ts')).archiveCommand(dir, options)));
   withOutput(program.command('corpus'))
     .description("write a study's corpus as train.bin, val.bin (uint16) and tokenizer.json")
     .argument(CONFIG, CONFIG_HELP)

@@ -9,11 +9,14 @@ import { note, printResult } from './output.ts';
 export async function setupTensorflowCommand(options: OutputOptions & TensorflowSetup): Promise<number> {
   const result = await setupTensorflow(options, (message) => note(options, message));
   printResult(options, { schema_version: SCHEMA_VERSION, ...result }, () => {
-    const { tensorflow, has_cuda, is_new, library } = result;
+    const { tensorflow, has_cuda, sees_gpu, is_new, library, gpu_complaints } = result;
     const cuda = has_cuda === null ? '' : has_cuda ? ' with CUDA' : ' for the CPU';
-    const next = has_cuda ? 'cuda or tensorflow' : 'tensorflow';
     const found = is_new ? 'TensorFlow is set up' : 'TensorFlow was set up already';
-    return `${found}: ${tensorflow}${cuda}, in ${library}\nuse it with --backend ${next.replace(' or ', ' or --backend ')}`;
+    const lines = [`${found}: ${tensorflow}${cuda}, in ${library}`];
+    if (has_cuda !== false && !sees_gpu) {
+      lines.push('it finds no GPU here that it can use, so --backend cuda is not available', ...gpu_complaints);
+    }
+    return [...lines, `use it with --backend ${sees_gpu ? 'cuda or --backend tensorflow' : 'tensorflow'}`].join('\n');
   });
   return EXIT.ok;
 }

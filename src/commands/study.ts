@@ -7,15 +7,25 @@ import { formatDuration } from '../lib/format.ts';
 import { readSweep } from '../log/log.ts';
 import { type RunRecord, SCHEMA_VERSION } from '../log/record.ts';
 import { formatPlan } from '../plan/plan.ts';
-import { finishStudy, formatSummary, plainGroup } from '../study/study.ts';
+import { claimLines, finishStudy, formatSummary, plainGroup } from '../study/study.ts';
 import type { OutputOptions, TrainOptions } from './options.ts';
 import { note, printResult } from './output.ts';
 import { planFiles, printedConfig } from './plan-study.ts';
 import { failureLines, snapshotPath, sweepExit, sweepStudy } from './train-study.ts';
 
+export interface StudyCommandOptions extends TrainOptions {
+  /** Fit and report what is there, train nothing. */
+  refit?: boolean;
+  /** Train every run again, in a folder of its own. */
+  fresh?: boolean;
+}
+
 /** `study CONFIG...`: trains what is left to train, fits, and writes the report. */
-export async function studyCommand(files: string[], options: TrainOptions): Promise<number> {
+export async function studyCommand(files: string[], options: StudyCommandOptions): Promise<number> {
   if (printedConfig(files, options)) return EXIT.ok;
+  if (options.refit && options.fresh) throw new LabError('usage', '--refit trains nothing, --fresh all; give one');
+  if (options.refit) return reportCommand(trainedFolder(files, options), options);
+  if (options.fresh) return studyCommand(files, { ...options, fresh: false, out: freshFolder(files, options) });
   const startMs = performance.now();
   const study = await planFiles(files, options);
   if (options.dryRun) {
@@ -33,6 +43,29 @@ export async function studyCommand(files: string[], options: TrainOptions): Prom
   const command = `scaling-lab study ${files.join(' ')}${sets}`;
   await fitAndPrint(study.out_dir, result.records, { ...options, command, config, startMs });
   return sweepExit(result);
+}
+
+/** Where the study of `files` was trained: --out, else runs/NAME, else the committed runs/reference/NAME. */
+function trainedFolder(files: string[], options: StudyCommandOptions): string {
+  const { name } = loadConfig(files, options.set).config;
+  const folders =
+    options.out === undefined ? [path.join('runs', name), path.join('runs', 'reference', name)] : [options.out];
+  const found = folders.find((folder) => existsSync(snapshotPath(folder)));
+  if (found !== undefined) return found;
+  throw new LabError('usage', `nothing to refit: no study in ${folders.join(' or ')}; train it without --refit`);
+}
+
+/** A folder that is not there yet: runs/NAME-1, -2, ... or --out, which must be new. */
+function freshFolder(files: string[], options: StudyCommandOptions): string {
+  if (options.out !== undefined) {
+    if (!existsSync(options.out)) return options.out;
+    throw new LabError('usage', `--fresh wants a new folder; ${options.out} is there already`);
+  }
+  const { name } = loadConfig(files, options.set).config;
+  for (let i = 1; ; i++) {
+    const folder = path.join('runs', `${name}-${i}`);
+    if (!existsSync(folder)) return folder;
+  }
 }
 
 /** `report DIR`: fits and draws again, from the records and the study file kept with them. */
@@ -57,11 +90,14 @@ interface PrintOptions extends OutputOptions {
 
 async function fitAndPrint(dir: string, records: readonly RunRecord[], options: PrintOptions): Promise<void> {
   const { config } = loadConfig([snapshotPath(dir)]);
-  const { name, description = '', fit, seed } = config;
+  const { name, description = '', fit, seed, claims: asked } = config;
   const { command, config: text, startMs } = options;
-  const { groups, report } = await finishStudy(dir, records, { name, description, command, config: text, fit, seed });
+  const input = { name, description, command, config: text, fit, seed, claims: asked };
+  const { groups, claims, freezing, report } = await finishStudy(dir, records, input);
   const seconds = (performance.now() - startMs) / 1000;
-  printResult(options, { schema_version: SCHEMA_VERSION, report, seconds, groups: groups.map(plainGroup) }, () => {
-    return `${formatSummary(groups)}\n\nreport: ${path.relative('', report)}  (${formatDuration(seconds)})`;
+  const value = { schema_version: SCHEMA_VERSION, report, seconds, groups: groups.map(plainGroup), claims };
+  printResult(options, value, () => {
+    const judged = claimLines(claims, freezing).join('\n');
+    return `${formatSummary(groups)}\n\n${judged === '' ? '' : `${judged}\n\n`}report: ${path.relative('', report)}  (${formatDuration(seconds)})`;
   });
 }

@@ -6,6 +6,7 @@ import { formatDuration, formatNumber } from '../lib/format.ts';
 import { writeFileAtomic } from '../log/log.ts';
 import { SCHEMA_VERSION } from '../log/record.ts';
 import { formatPlan } from '../plan/plan.ts';
+import { freezeClaims } from '../study/study.ts';
 import { runSweep, type SweepResult } from '../sweep/sweep.ts';
 import type { TrainOptions } from './options.ts';
 import { isColor, note, printResult, progressKind } from './output.ts';
@@ -34,11 +35,15 @@ export const snapshotPath = (dir: string) => path.join(dir, 'study.yaml');
 /** Trains what is left of the planned study of `files`. */
 export async function sweepStudy(study: PlannedStudy, files: string[], options: TrainOptions): Promise<SweepResult> {
   const { config, plan, out_dir, cache_dir } = study;
+  const backend = options.backend ?? config.backend;
+  // A name that is not there must not leave a folder behind.
+  if (backend !== 'auto') await (await import('../backend/backend.ts')).resolveBackend(backend, options);
+  freezeClaims(out_dir, config.claims, finishedIds(study).size);
   const result = await runSweep({
     plan,
     out_dir,
     cache_dir,
-    backend: options.backend ?? config.backend,
+    backend,
     // What the study says of cores is not for cards.
     workers: options.workers ?? (options.devices === undefined ? config.workers : undefined),
     devices: options.devices,

@@ -2,6 +2,7 @@
  * every value out; and the records that the later stages share: `RunSpec`, `CorpusFacts`, a run's identity.
  */
 export { type Cell, resolveCell, sweepCells } from './cells.ts';
+export type { Claim, ClaimTerm, PowerConfig, Specification } from './claims.ts';
 export { canonicalJson, runHash } from './identity.ts';
 export { jsonSchema } from './json-schema.ts';
 export { loadConfig, parseConfig } from './load.ts';

@@ -4,6 +4,7 @@
  * The file's order: the valid part, the study, a block, a run.
  */
 import { type Cell, countCells, resolveCell, sweepCells } from './cells.ts';
+import { checkClaims } from './claim-rules.ts';
 import { printPath } from './issues.ts';
 import { type Problem, printValue } from './problems.ts';
 import { checkData, checkShape, checkTraining, type Path, type Place, type Report } from './run-rules.ts';
@@ -44,6 +45,11 @@ export function checkRules(tree: Tree, value: unknown): Problem[] {
     for (const cell of sweepCells(sweep)) schedules.add(checkCell(block, cell, tree, report));
   });
   checkUnused(raw, schedules, report);
+  checkClaims(
+    raw.claims,
+    sweeps.flatMap(({ name }) => (name === undefined ? [] : [name])),
+    report,
+  );
   return problems;
 }
 

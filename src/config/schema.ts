@@ -4,6 +4,7 @@
  * JSON Schema made from this file; editors read it through the first line of every config.
  */
 import { z } from 'zod';
+import { claimSchema, powerSchema } from './claims.ts';
 import { BATCH_RECIPES, BETA2_RECIPES, LEARNING_RATE_RECIPES, recipeNames, WARMUP_RECIPES } from './recipes.ts';
 
 /** Decimal suffixes of a count, as powers of ten. */
@@ -305,6 +306,8 @@ export const studySchema = z.strictObject({
   train: trainSchema.prefault({}).describe('How a run is trained.'),
   sweeps: z.array(sweepSchema).min(1).describe('Blocks of runs, each a group of its own.'),
   fit: fitSchema.prefault({}).describe('What is fitted, and how intervals are drawn.'),
+  claims: z.array(claimSchema).default([]).describe("Papers' statements to judge; frozen before the first run."),
+  power: powerSchema.optional().describe('What `study --power` simulates before the runs.'),
 });
 
 export type ModelConfig = z.output<typeof modelSchema>;

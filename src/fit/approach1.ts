@@ -6,6 +6,7 @@
  * bins won by such points are counted and reported. `curvesOfPoints` joins the ends of runs into curves that have
  * none of them.
  */
+import { formatFlops } from '../lib/format.ts';
 import { type BootstrapOptions, type BootstrapReport, bootstrap, checkBootstrap, type Interval } from './bootstrap.ts';
 import { type Diagnostic, tooLittle, warn } from './diagnostic.ts';
 import { monotoneCubic } from './interpolate.ts';
@@ -92,7 +93,7 @@ export function curvesOfPoints(points: readonly FitPoint[]): TrainingCurve[] {
     if (ends.length < 2) return [];
     const N = Math.exp(mean((p) => Math.log(p.N), own));
     const flops_per_token = Math.exp(mean((p) => Math.log(p.C / p.D), own));
-    return [{ N, flops_per_token, points: ends, decays_at: null, id: `N ${N.toExponential(2)}` }];
+    return [{ N, flops_per_token, points: ends, decays_at: null, id: `N ${formatFlops(N, 3)}` }];
   });
 }
 

@@ -5,26 +5,19 @@
  */
 import { type BootstrapOptions, type BootstrapReport, bootstrap, checkBootstrap, type Interval } from './bootstrap.ts';
 import { type Diagnostic, tooLittle } from './diagnostic.ts';
+import { judgeFlat } from './flat.ts';
 import { judge } from './judge.ts';
 import { type LackOfFit, lackOfFit } from './lack-of-fit.ts';
-import { constrain } from './laws/constrain.ts';
 import type { Constraints, Law, LawParams } from './laws/law.ts';
-import { lawByName } from './laws/registry.ts';
-import { type LossName, type RobustLoss, robustLoss } from './loss.ts';
-import { descend, type Minimum, minimise, type Starts, type StartsReport } from './minimise.ts';
-import { makeProblem, type Problem, requireInputs, residuals, reweighted } from './objective.ts';
+import { type LossName, robustLoss } from './loss.ts';
+import { minimise, type Starts, type StartsReport } from './minimise.ts';
+import { makeProblem, requireInputs, residuals } from './objective.ts';
 import { judgeOutliers } from './outliers.ts';
-import { type DroppedPoint, type FitPoint, numDistinct, type SelectOptions, selectPoints } from './point.ts';
+import { type DroppedPoint, extent, type FitPoint, numDistinct, type SelectOptions, selectPoints } from './point.ts';
 import { judgeFloor } from './profile.ts';
-import { variableProjection } from './separable.ts';
+import { type LawOptions, lawOf, lawOptionsOf, lawRefit, MIN_DISTINCT } from './refit.ts';
 
-export interface FitOptions extends BootstrapOptions, SelectOptions, Constraints {
-  /** Name of the law. Default chinchilla. */
-  law?: string;
-  /** Default huber. */
-  loss?: LossName;
-  /** Corner of the Huber loss, in log loss. Default 1e-3. */
-  delta?: number;
+export interface FitOptions extends BootstrapOptions, SelectOptions, LawOptions {
   /** Descents from a screened part of the grid (default), or from all of it. */
   starts?: Starts;
 }
@@ -41,7 +34,7 @@ export interface LawFit {
   num_free: number;
   /** Summed loss at the optimum (for mse half the sum of squares). */
   objective: number;
-  loss: { name: LossName; delta: number | null };
+  loss: { name: LossName; delta: number | null; scale?: 'raw' };
   /** `N_opt ~ C^a`, `D_opt ~ C^b`; null for a law that fixes neither. */
   exponents: { a: number; b: number } | null;
   /** Lower and upper end by constant that is not held, and by exponent; null without a bootstrap. */
@@ -69,9 +62,6 @@ export interface LawFit {
   draws?: Record<string, number[]>;
 }
 
-/** Distinct values of an input below which its exponent and the floor cannot be told apart. */
-const MIN_DISTINCT = 3;
-
 /** Fits `law` to the points: minimises `sum_i w_i rho(log L_hat(N_i, D_i) - log L_i)` over the constants that `fix`,
  * `tie` and `bounds` leave free.
  * Points with equal `N` (within .1%) are one size. Losses in nats a token.
@@ -79,7 +69,7 @@ const MIN_DISTINCT = 3;
  * reads; LabError('too_little_data') where the points cannot determine the constants.
  */
 export function fitLaw(points: readonly FitPoint[], options: FitOptions = {}): LawFit {
-  const law = constrain(lawByName(options.law ?? 'chinchilla'), options);
+  const law = lawOf(options);
   const loss = robustLoss(options.loss, options.delta);
   checkBootstrap(options);
   const { kept, dropped } = selectPoints(points, options);
@@ -91,17 +81,12 @@ export function fitLaw(points: readonly FitPoint[], options: FitOptions = {}): L
   const isHeld = (name: string): boolean => law.held?.includes(name) ?? false;
   for (const [name, value] of Object.entries(params))
     if (!Number.isFinite(value) && !isHeld(name))
-      throw tooLittle(
-        'optimum_on_bound',
-        `the points do not determine ${name} of ${law.name}: the optimum lies at infinity`,
-      );
-  const resampled = bootstrap(kept, options, (multiplicity) => {
-    const refit = refitted(law, problem, kept, loss, best, multiplicity);
-    if (!refit) return null;
-    const own = Object.entries(law.toParams(refit.theta, problem.centre)).filter(([name]) => !isHeld(name));
-    return { ...Object.fromEntries(own), ...exponentsOf(law, problem, refit.theta) };
-  });
-  const sizes = Array.from(residuals(problem, best.theta), Math.abs).sort((x, y) => x - y);
+      throw tooLittle('bound_hit', `the points do not determine ${name} of ${law.name}: the optimum lies at infinity`);
+  const spec = { points: kept, options: lawOptionsOf(options), theta: best.theta };
+  const resampled = bootstrap(kept, options, lawRefit(spec), spec);
+  const sizes = Array.from(residuals(problem, best.theta), (r, i) =>
+    Math.abs(law.is_raw ? Math.log1p(r / kept[i]!.L) : r),
+  ).sort((x, y) => x - y);
   const fit: LawFit = {
     law: law.name,
     formula: law.formula,
@@ -110,7 +95,11 @@ export function fitLaw(points: readonly FitPoint[], options: FitOptions = {}): L
     constraints: law.constraints ? constraintsOf(law.constraints) : null,
     num_free: law.coordinates.length,
     objective: best.objective,
-    loss: { name: loss.name, delta: Number.isFinite(loss.delta) ? loss.delta : null },
+    loss: {
+      name: loss.name,
+      delta: Number.isFinite(loss.delta) ? loss.delta : null,
+      ...(law.is_raw ? { scale: 'raw' } : {}),
+    },
     exponents: law.exponents?.(params) ?? null,
     intervals: resampled?.intervals ?? null,
     standard_errors: resampled?.standard_errors ?? null,
@@ -136,37 +125,11 @@ export function fitLaw(points: readonly FitPoint[], options: FitOptions = {}): L
   };
   fit.diagnostics = [
     ...judge(fit, law, best.theta, kept),
+    ...judgeFlat(problem, loss, best.theta),
     ...judgeFloor(problem, loss, best),
     ...judgeOutliers(problem, loss, best, kept),
   ];
   return fit;
-}
-
-/** The optimum of a resample: from the full data's optimum and from variable projection, the lower of the two;
- * null where the resample cannot determine the constants or neither descent converged. */
-function refitted(
-  law: Law,
-  problem: Problem,
-  points: readonly FitPoint[],
-  loss: RobustLoss,
-  start: Minimum,
-  multiplicity: Float64Array,
-): Minimum | null {
-  const present = points.filter((_, i) => multiplicity[i]! > 0);
-  if (law.inputs.some((input) => numDistinct(present.map((p) => p[input]!)) < MIN_DISTINCT)) return null;
-  const resample = reweighted(problem, multiplicity);
-  const { separable } = problem.law;
-  let best = descend(resample, loss, start.theta);
-  for (const { theta } of separable ? variableProjection(resample, separable, { stride: 3, refine: 0 }) : []) {
-    const other = descend(resample, loss, theta, best);
-    if (other.objective < best.objective) best = other;
-  }
-  return best.converged ? best : null;
-}
-
-function exponentsOf(law: Law, problem: Problem, theta: Float64Array): Record<string, number> {
-  const exponents = law.exponents?.(law.toParams(theta, problem.centre));
-  return exponents ? { ...exponents } : {};
 }
 
 /** The constraints alone, of options that hold more. */
@@ -194,12 +157,11 @@ function requireEnough(law: Law, points: readonly FitPoint[], num_dropped: numbe
 }
 
 function rangeOf(points: readonly FitPoint[], column: 'N' | 'D' | 'C' | 'L'): [number, number] {
-  const values = points.map((p) => p[column]);
-  return [Math.min(...values), Math.max(...values)];
+  return extent(points.map((p) => p[column]));
 }
 
 function flopsPerND(points: readonly FitPoint[]): { mean: number; spread: number } {
   const logs = points.map((p) => Math.log(p.C / (p.N * p.D)));
   const mean = Math.exp(logs.reduce((sum, x) => sum + x, 0) / logs.length);
-  return { mean, spread: Math.max(...logs.map((x) => Math.abs(Math.exp(x) / mean - 1))) };
+  return { mean, spread: logs.reduce((most, x) => Math.max(most, Math.abs(Math.exp(x) / mean - 1)), 0) };
 }

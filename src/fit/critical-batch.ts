@@ -6,6 +6,7 @@
  * B_crit lies outside the batches says little by itself. Then `S_min = S/(1 + B_crit/B)`, `C_min = C/(1 + B/B_crit)`.
  */
 import { LabError } from '../lib/errors.ts';
+import { formatCount as count } from '../lib/format.ts';
 import { type BootstrapOptions, type BootstrapReport, bootstrap, type Interval } from './bootstrap.ts';
 import { type CurveFit, fitCurve } from './curve.ts';
 import { type Diagnostic, tooLittle, warn } from './diagnostic.ts';
@@ -77,14 +78,16 @@ export function criticalBatch({ B_star, alpha_B }: CriticalBatch, L: number): nu
   return B_star / L ** (1 / alpha_B);
 }
 
-/** Runs as they would have been far above and far below the critical batch: S becomes S_min, C becomes C_min.
+/** Runs as they would have been far above and far below the critical batch: S becomes S_min, C and D become C_min and
+ * the tokens E_min that go with it.
  * @throws LabError('usage') for a run without B, tokens a batch. */
 export function atCriticalBatch(points: readonly FitPoint[], law: CriticalBatch): FitPoint[] {
   return points.map((p, i) => {
     if (!(p.B !== undefined && p.B > 0))
       throw new LabError('usage', `${p.id ?? `point ${i + 1}`} has no B, tokens a batch: its S_min cannot be told`);
     const ratio = criticalBatch(law, p.L) / p.B;
-    return { ...p, S: (p.S ?? p.D / p.B) / (1 + ratio), C: p.C / (1 + 1 / ratio) };
+    const share = 1 / (1 + 1 / ratio);
+    return { ...p, S: (p.S ?? p.D / p.B) / (1 + ratio), C: p.C * share, D: p.D * share };
   });
 }
 
@@ -123,7 +126,8 @@ export function fitCriticalBatch(curves: readonly BatchCurve[], options: Critica
   if (numDistinct(cells.map(({ L }) => L)) < 2)
     throw tooLittle(
       'too_few_points',
-      `${cells.length} losses are reached at ${MIN_BATCHES} or more batches of one size; two are needed for alpha_B`,
+      `${numDistinct(cells.map(({ L }) => L))} losses are reached at ${MIN_BATCHES} or more batches of one size, and alpha_B needs two; there are ` +
+        `curves at ${numDistinct(curves.map(({ B }) => B))} batches, of ${numDistinct(curves.map(({ N }) => N ?? 1))} sizes`,
     );
   const logL = cells.map(({ L }) => Math.log(L));
   const hyperbolas = cells.map((cell, i) =>
@@ -331,8 +335,8 @@ function judge(curves: readonly BatchCurve[], joint: Joint, logL: readonly numbe
     found.push(
       warn(
         'batch_not_bracketed',
-        `B_crit runs from ${low.toPrecision(3)} to ${high.toPrecision(3)} tokens, the batches from ` +
-          `${smallest.toPrecision(3)} to ${largest.toPrecision(3)}: outside them one branch of the hyperbola is missing`,
+        `B_crit runs from ${count(low)} to ${count(high)} tokens, the batches from ` +
+          `${count(smallest)} to ${count(largest)}: outside them one branch of the hyperbola is missing`,
         { low, high, smallest, largest },
       ),
     );

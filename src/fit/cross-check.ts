@@ -2,18 +2,27 @@
  * agree. Each check costs fits of its own, so it is asked for and not part of every fit.
  * `shape_offset`: intervals over whole sizes far wider than over runs: errors that the runs of a size share.
  * `approaches_disagree`: exponents of two approaches further apart than their errors. `break_suspected`: the law of
- * the small half misses the large half on one side, which no residual of the small half announces.
+ * the small half misses the large half on one side, which no residual of the small half announces. `phase_change`:
+ * exponents that move when the shortest runs are left out (`phase-change.ts`).
  */
 import { LabError } from '../lib/errors.ts';
+import { formatFlops } from '../lib/format.ts';
 import { type FitOptions, fitLaw, type LawFit } from './approach3.ts';
 import type { Interval } from './bootstrap.ts';
 import { type Diagnostic, warn } from './diagnostic.ts';
 import { holdOut } from './holdout.ts';
+import type { IsoflopFit } from './isoflop.ts';
+import { upperTail } from './lack-of-fit.ts';
 import { lawByName } from './laws/registry.ts';
-import { type FitPoint, selectPoints } from './point.ts';
+import { lossOf } from './optimum.ts';
+import { judgeScan, scanMinTokens } from './phase-change.ts';
+import { type FitPoint, selectPoints, sizeOf } from './point.ts';
 
 /** Width of the interval over sizes in widths of that over runs, beyond which a size's runs share their errors. */
 const WIDER = 2;
+/** Probability of size means this large by chance: with six sizes the interval over sizes alone is twice as wide in a
+ * quarter of sound draws. */
+const SHARED = 0.05;
 /** Exponents nearer than this agree for all purposes: the margin by which claims are judged. */
 const MARGIN = 0.05;
 /** Standard errors of the difference beyond which two exponents disagree: a two-sided 90%. */
@@ -22,6 +31,29 @@ const STANDARD_ERRORS = 1.645;
 const BREAK_LEVEL = 0.98;
 /** Replicates of a second bootstrap, which only asks about its width. */
 const REPLICATES = 100;
+
+/** All that second fits say of `fit`, made from `points` with `options`; `valleys` are those of the same runs, where
+ * there are any. */
+export function crossCheck(
+  points: readonly FitPoint[],
+  fit: LawFit,
+  { valleys, ...options }: FitOptions & { valleys?: Pick<IsoflopFit, 'exponents' | 'standard_errors'> | null },
+): Diagnostic[] {
+  const scan = judgeScan(scanMinTokens(points, options));
+  const approaches = [
+    { approach: 'Approach 2', ...valleys },
+    { approach: 'Approach 3', ...fit },
+  ].flatMap(({ approach, exponents, standard_errors }) =>
+    // Without a bootstrap nobody knows how far apart two exponents may be.
+    exponents && standard_errors ? [{ approach, a: exponents.a, standard_error: standard_errors['a'] ?? null }] : [],
+  );
+  return [
+    ...judgeOffsets(points, fit, options),
+    ...judgeBreak(points, options),
+    ...scan,
+    ...judgeApproaches(approaches),
+  ];
+}
 
 /** Whether the errors of a size's runs hang together: refits by runs what `fit` resampled by sizes. Nothing where
  * the fit's own bootstrap is not over sizes. */
@@ -34,15 +66,36 @@ export function judgeOffsets(points: readonly FitPoint[], fit: LawFit, options: 
   const byRuns = fitLaw(points, { ...options, bootstrap, cluster: 'runs', keep_draws: false }).intervals?.[name];
   if (!byRuns) return [];
   const ratio = width(bySizes) / width(byRuns);
-  if (!(ratio > WIDER)) return [];
+  const p = sharedErrors(selectPoints(points, options).kept, fit);
+  if (!(ratio > WIDER) || !(p < SHARED)) return [];
   return [
     warn(
       'shape_offset',
       `the interval of ${name} over sizes is ${ratio.toFixed(1)} times that over runs: the runs of a size share ` +
         'errors (its shape, its learning rate), and only intervals over sizes hold them',
-      { ratio, limit: WIDER, param: name, by_sizes: bySizes, by_runs: byRuns },
+      { ratio, limit: WIDER, p, param: name, by_sizes: bySizes, by_runs: byRuns },
     ),
   ];
+}
+
+/** P of size means of the residuals as large as these, were every run's error its own: F of means against runs within
+ * sizes. The law's own terms in N have taken two means. */
+function sharedErrors(points: readonly FitPoint[], fit: LawFit): number {
+  const loss = lossOf(lawByName(fit.law), fit);
+  const sizes = sizeOf(points.map(({ N }) => N));
+  const bySize = new Map<number, number[]>();
+  points.forEach((p, i) => {
+    bySize.set(sizes[i]!, [...(bySize.get(sizes[i]!) ?? []), Math.log(loss(p) / p.L)]);
+  });
+  const df = [bySize.size - 2, points.length - bySize.size] as const;
+  if (df[0] < 1 || df[1] < 1) return 1;
+  let [between, within] = [0, 0];
+  for (const own of bySize.values()) {
+    const mean = own.reduce((sum, r) => sum + r, 0) / own.length;
+    between += own.length * mean ** 2;
+    within += own.reduce((sum, r) => sum + (r - mean) ** 2, 0);
+  }
+  return within > 0 ? upperTail(between / df[0] / (within / df[1]), ...df) : 1;
 }
 
 const width = ([low, high]: Interval): number => high - low;
@@ -92,7 +145,7 @@ export function judgeBreak(points: readonly FitPoint[], options: FitOptions): Di
     return [
       warn(
         'break_suspected',
-        `fitted to the runs up to C = ${middle.toExponential(1)} (rms ${share(fitted_rms)}), the law comes out ` +
+        `fitted to the runs up to C = ${formatFlops(middle)} (rms ${share(fitted_rms)}), the law comes out ` +
           `${share(Math.abs(mean))} too ${side} on the larger ones: the trend changes there, and the smaller runs do not show it`,
         { C: middle, mean, interval: intervals.mean, fitted_rms },
       ),

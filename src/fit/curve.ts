@@ -2,19 +2,30 @@
  * The minimiser is Levenberg-Marquardt from ml-levenberg-marquardt, on log coordinates with the analytic Jacobian;
  * its own finite differences (step .1) and default tolerance silently return a point far from the optimum. It says
  * nothing of convergence and keeps uphill steps, so its result is checked by the gradient, and finished by our own
- * descent where the check fails; `finished_by` says which. Squared error on log loss.
+ * descent where the check fails; `finished_by` says which. Squared error on log loss, or Huber's and absolute error from
+ * its optimum.
  */
 import { levenbergMarquardt } from 'ml-levenberg-marquardt';
-import { type BootstrapOptions, type BootstrapReport, bootstrap, type Interval } from './bootstrap.ts';
+import { LabError } from '../lib/errors.ts';
+import {
+  type BootstrapOptions,
+  type BootstrapReport,
+  bootstrap,
+  type Interval,
+  percentileInterval,
+} from './bootstrap.ts';
 import { type Diagnostic, tooLittle, warn } from './diagnostic.ts';
-import { judgeInput, judgeOptimum } from './judge.ts';
+import { judgeOptimum } from './judge.ts';
 import { constrain } from './laws/constrain.ts';
 import type { Constraints, Law, LawParams } from './laws/law.ts';
+import { rawLoss } from './laws/raw-loss.ts';
 import { curveByName } from './laws/registry.ts';
-import { robustLoss } from './loss.ts';
+import { type LossName, type RobustLoss, robustLoss } from './loss.ts';
 import { descend, type Minimum } from './minimise.ts';
 import { makeProblem, type Problem, residuals, reweighted } from './objective.ts';
 import { numDistinct } from './point.ts';
+import { judgeInput } from './point-checks.ts';
+import { drawnFits } from './prediction.ts';
 import { variableProjection } from './separable.ts';
 
 /** One point of a curve. */
@@ -29,6 +40,12 @@ export interface CurvePoint {
 export interface CurveOptions extends Omit<BootstrapOptions, 'cluster'>, Constraints {
   /** Name of the law: one of any x, or a run's law that reads one column, here x. Default saturating. */
   law?: string;
+  /** Default mse. */
+  loss?: LossName;
+  /** Corner of the Huber loss, in log loss (in nats on the raw scale). Default 1e-3. */
+  delta?: number;
+  /** Residuals of log loss (default) or of the loss itself, in nats. */
+  scale?: 'log' | 'raw';
   /** `points` (default), or `x`: all points of one x together. Points along one training curve are not independent:
    * neither gives an honest interval there. */
   cluster?: 'points' | 'x';
@@ -38,9 +55,13 @@ export interface CurveOptions extends Omit<BootstrapOptions, 'cluster'>, Constra
 export interface CurveFit {
   law: string;
   formula: string;
+  reference: string;
   params: LawParams;
-  /** Half the sum of squared errors of log loss. */
+  /** What was held, tied or bounded; null where every constant was free. */
+  constraints: Constraints | null;
+  /** Summed loss at the optimum (for mse half the sum of squares). */
   objective: number;
+  loss: { name: LossName; delta: number | null; scale?: 'raw' };
   intervals: Record<string, Interval> | null;
   standard_errors: Record<string, number> | null;
   diagnostics: Diagnostic[];
@@ -68,7 +89,9 @@ const SETTLED = 1e-7;
  * determine the constants.
  */
 export function fitCurve(points: readonly CurvePoint[], options: CurveOptions = {}): CurveFit {
-  const law = constrain(curveByName(options.law ?? 'saturating'), options);
+  const logLaw = constrain(curveByName(options.law ?? 'saturating'), options);
+  const law = options.scale === 'raw' ? rawLoss(logLaw) : logLaw;
+  const loss = robustLoss(options.loss ?? 'mse', options.delta);
   const num_free = law.coordinates.length;
   const kept = points.filter(({ x, L, weight = 1 }) => [x, L, weight].every((v) => Number.isFinite(v) && v > 0));
   const least = num_free + 1;
@@ -83,19 +106,19 @@ export function fitCurve(points: readonly CurvePoint[], options: CurveOptions = 
     law,
     kept.map(({ x, L, weight = 1 }) => ({ [column]: x, L, weight })),
   );
-  const { best, finished_by } = solve(problem);
+  const { best, finished_by } = solve(problem, loss);
   const params = law.toParams(best.theta, problem.centre);
   const { cluster = 'points', ...rest } = options;
   const units = kept.map((p) => ({ N: p.x, D: p.x }));
   const resampled = bootstrap(units, { ...rest, cluster: cluster === 'x' ? 'sizes' : 'runs' }, (multiplicity) => {
     if (numDistinct(kept.filter((_, i) => multiplicity[i]! > 0).map((p) => p.x)) < num_free) return null;
-    const refit = resolve(reweighted(problem, multiplicity), best);
+    const refit = resolve(reweighted(problem, multiplicity), loss, best);
     if (!refit.converged) return null;
     const own = Object.entries(law.toParams(refit.theta, problem.centre));
     return Object.fromEntries(own.filter(([name]) => !law.held?.includes(name)));
   });
   const range = { x: rangeOf(kept.map((p) => p.x)), L: rangeOf(kept.map((p) => p.L)) };
-  const r = residuals(problem, best.theta);
+  const r = residuals(problem, best.theta).map((x, i) => (law.is_raw ? Math.log1p(x / kept[i]!.L) : x));
   const diagnostics = [
     ...judgeInput(
       'x',
@@ -115,8 +138,15 @@ export function fitCurve(points: readonly CurvePoint[], options: CurveOptions = 
   return {
     law: law.name,
     formula: law.formula,
+    reference: law.reference,
     params,
+    constraints: law.constraints ?? null,
     objective: best.objective,
+    loss: {
+      name: loss.name,
+      delta: Number.isFinite(loss.delta) ? loss.delta : null,
+      ...(law.is_raw ? { scale: 'raw' } : {}),
+    },
     intervals: resampled?.intervals ?? null,
     standard_errors: resampled?.standard_errors ?? null,
     diagnostics,
@@ -132,37 +162,62 @@ export function fitCurve(points: readonly CurvePoint[], options: CurveOptions = 
   };
 }
 
-/** Loss that a fitted curve predicts at x. @throws LabError('usage') for an unknown law. */
+/** Loss that a fitted curve predicts at x. @throws LabError('usage') for an unknown law or an x that is not positive. */
 export function predictCurve(fit: Pick<CurveFit, 'law' | 'params'>, x: number): number {
+  if (!(x > 0 && Number.isFinite(x))) throw new LabError('usage', `invalid x: ${x} is not positive`);
   const law = curveByName(fit.law);
   const theta = law.fromParams(fit.params, new Float64Array(1));
   return Math.exp(law.logLoss(theta, Float64Array.of(Math.log(x)), new Float64Array(theta.length)));
 }
 
+/** Ends of the curve's own loss at x, from the draws of its constants; null without draws. */
+export function curveInterval(
+  fit: Pick<CurveFit, 'law' | 'params' | 'bootstrap'> & Partial<Pick<CurveFit, 'draws'>>,
+  x: number,
+): Interval | null {
+  const losses = drawnFits(fit).map((drawn) => predictCurve(drawn, x));
+  return losses.length < 2 ? null : percentileInterval(losses, fit.bootstrap?.level ?? 0.9);
+}
+
+/** The x at which the curve comes down to the loss, by bisection over 60 decades; null where it never does. */
+export function reachOnCurve(fit: Pick<CurveFit, 'law' | 'params'>, L: number): number | null {
+  if (!(L > 0 && Number.isFinite(L)))
+    throw new LabError('usage', `invalid loss: ${L} is not a positive number of nats`);
+  let [low, high] = [-30, 30];
+  if (predictCurve(fit, 10 ** high) > L || predictCurve(fit, 10 ** low) < L) return null;
+  while (high - low > 1e-12) {
+    const middle = (low + high) / 2;
+    if (predictCurve(fit, 10 ** middle) > L) low = middle;
+    else high = middle;
+  }
+  return 10 ** high;
+}
+
 /** The lowest optimum from variable projection's solutions. */
-function solve(problem: Problem): { best: Minimum; finished_by: CurveFit['finished_by'] } {
+function solve(problem: Problem, loss: RobustLoss): { best: Minimum; finished_by: CurveFit['finished_by'] } {
   const { law } = problem;
   const starts = law.separable ? variableProjection(problem, law.separable).map((p) => p.theta) : [];
   if (starts.length === 0) starts.push(...law.starts(problem.centre, 0));
   const ends = starts.map((start) => {
     const theta = byLevenbergMarquardt(law, problem, start);
-    const best = descend(problem, SQUARED, theta);
-    const untouched = best.iterations === 0 && best.relative_gradient <= SETTLED;
+    const squared = descend(problem, SQUARED, theta);
+    const best = loss.name === 'mse' ? squared : descend(problem, loss, squared.theta);
+    const untouched = best === squared && best.iterations === 0 && best.relative_gradient <= SETTLED;
     return { best, finished_by: untouched ? ('levenberg_marquardt' as const) : ('descent' as const) };
   });
   return ends.reduce((low, end) => (end.best.objective < low.best.objective ? end : low));
 }
 
 /** The optimum of a resample: by descent from the full data's optimum and from a coarse projection. */
-function resolve(resample: Problem, start: Minimum): Minimum {
+function resolve(resample: Problem, loss: RobustLoss, start: Minimum): Minimum {
   const { separable } = resample.law;
   const coarse = separable ? variableProjection(resample, separable, { stride: 3, refine: 0 }) : [];
   return coarse.reduce(
     (best, { theta }) => {
-      const other = descend(resample, SQUARED, theta, best);
+      const other = descend(resample, loss, theta, best);
       return other.objective < best.objective ? other : best;
     },
-    descend(resample, SQUARED, start.theta),
+    descend(resample, loss, start.theta),
   );
 }
 

@@ -11,7 +11,7 @@ import { type Interval, percentileInterval } from './bootstrap.ts';
 import { parseCondition } from './condition.ts';
 import { tooLittle } from './diagnostic.ts';
 import { lawByName } from './laws/registry.ts';
-import { type FittedLaw, lossOf } from './optimum.ts';
+import { lossOf } from './optimum.ts';
 import { type FitPoint, selectPoints, sizeOf } from './point.ts';
 import { drawnFits } from './prediction.ts';
 import { reachOf } from './reach.ts';
@@ -30,6 +30,8 @@ export interface HeldOutRun {
   C: number;
   L: number;
   predicted: number;
+  /** Of the predicted loss, by the law's constants alone; null without a bootstrap. */
+  interval: Interval | null;
   /** log predicted less log L. */
   error: number;
 }
@@ -149,12 +151,16 @@ function scored(points: readonly FitPoint[], window: Window, options: HoldoutOpt
   const { draws: ___, ...plain } = fit;
   const law = lawByName(fit.law);
   const loss = lossOf(law, fit);
+  const drawnLosses = drawnFits(fit).map((drawn) => held.map(lossOf(law, drawn)));
+  const level = options.level ?? 0.9;
   const runs = held.map((p, i) => {
     const predicted = loss(p);
     const { N, D, C, L, id } = p;
-    return { id: id ?? `held-out ${i + 1}`, N, D, C, L, predicted, error: Math.log(predicted / L) };
+    const losses = drawnLosses.map((own) => own[i]!);
+    const interval = losses.length < 2 ? null : percentileInterval(losses, level);
+    return { id: id ?? `held-out ${i + 1}`, N, D, C, L, predicted, interval, error: Math.log(predicted / L) };
   });
-  const replicates = resampledErrors(held, drawnFits(fit), options.seed ?? 0);
+  const replicates = resampledErrors(held, drawnLosses, options.seed ?? 0);
   const decades = held.map(({ N, D, C }) => reachOf(fit.range, { N, D, C }).decades);
   const most = (column: string): number => Math.max(...decades.map((own) => own[column]!));
   return {
@@ -163,7 +169,7 @@ function scored(points: readonly FitPoint[], window: Window, options: HoldoutOpt
     num_fitted: fitted.length,
     num_held_out: held.length,
     ...summary(runs.map(({ error }) => error)),
-    intervals: intervalsOf(replicates, options.level ?? 0.9),
+    intervals: intervalsOf(replicates, level),
     fitted_rms: fit.residuals.rms,
     decades_beyond: { N: most('N'), D: most('D'), C: most('C') },
     runs,
@@ -172,12 +178,15 @@ function scored(points: readonly FitPoint[], window: Window, options: HoldoutOpt
   };
 }
 
-/** The errors of every replicate's law on as many held-out runs, drawn with replacement. */
-function resampledErrors(held: readonly FitPoint[], replicates: readonly FittedLaw[], seed: number): number[][] {
+/** The errors of every replicate's losses on as many held-out runs, drawn with replacement. */
+function resampledErrors(
+  held: readonly FitPoint[],
+  drawnLosses: readonly (readonly number[])[],
+  seed: number,
+): number[][] {
   const rng = rngStream(seed, 'holdout');
-  return replicates.map((fit) => {
-    const loss = lossOf(lawByName(fit.law), fit);
-    const errors = held.map((p) => Math.log(loss(p) / p.L));
+  return drawnLosses.map((losses) => {
+    const errors = held.map((p, i) => Math.log(losses[i]! / p.L));
     return errors.map(() => errors[randomInt(rng, errors.length)]!);
   });
 }

@@ -8,7 +8,7 @@ import { type Interval, percentileInterval } from './bootstrap.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import type { Law } from './laws/law.ts';
 import { lawByName } from './laws/registry.ts';
-import { type FittedLaw, lossOf, optimum } from './optimum.ts';
+import { type FittedLaw, lossOf, optimum, type RunValues } from './optimum.ts';
 import { drawnFits } from './prediction.ts';
 import { reachOf } from './reach.ts';
 
@@ -44,12 +44,12 @@ const SCAN = 96;
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 /** N and D of least lifetime compute among runs that reach the loss `L` and then serve `inference_tokens` tokens.
- * With 0 tokens (default) this is the compute to reach a loss.
+ * With 0 tokens (default) this is the compute to reach a loss. `held` is what else the law reads: U or B.
  * @throws LabError('usage') where the law never reaches the loss, or for tokens below zero.
  */
 export function lifetimeOptimum(
   fit: FittedLaw,
-  { L, inference_tokens = 0 }: { L: number; inference_tokens?: number },
+  { L, inference_tokens = 0, held = {} }: { L: number; inference_tokens?: number; held?: Pick<RunValues, 'U' | 'B'> },
 ): LifetimeOptimum {
   if (!(L > 0 && Number.isFinite(L)))
     throw new LabError('usage', `invalid loss: ${L} is not a positive number of nats`);
@@ -57,13 +57,14 @@ export function lifetimeOptimum(
     throw new LabError('usage', `invalid inference tokens: ${inference_tokens} is not 0 or more`);
   const law = lawByName(fit.law);
   const k = fit.flops_per_nd?.mean ?? 6;
-  const best = onFrontier(fit, { L, inference_tokens, k }) ?? cheapest(law, fit, { L, inference_tokens, k });
+  const best =
+    onFrontier(fit, { L, inference_tokens, k, held }) ?? cheapest(law, fit, { L, inference_tokens, k, held });
   if (!best) {
     const floor = fit.params['E'];
     const why = floor === undefined ? '' : `: its floor is E = ${floor.toPrecision(4)}`;
     throw new LabError('usage', `the law ${law.name} with these constants never reaches a loss of ${L}${why}`);
   }
-  const trained = inference_tokens === 0 ? best : cheapest(law, fit, { L, inference_tokens: 0, k })!;
+  const trained = inference_tokens === 0 ? best : cheapest(law, fit, { L, inference_tokens: 0, k, held })!;
   const least_training = costOf(trained.N, trained.D, inference_tokens, k);
   const reach = fit.range
     ? reachOf(fit.range, { ...best, C: best.training_flops })
@@ -74,7 +75,7 @@ export function lifetimeOptimum(
     ...best,
     least_training,
     saving: 1 - best.lifetime_flops / least_training.lifetime_flops,
-    intervals: intervalsOf(law, fit, { L, inference_tokens, k }),
+    intervals: intervalsOf(law, fit, { L, inference_tokens, k, held }),
     decades_beyond: reach.decades,
     diagnostics: reach.diagnostics,
   };
@@ -85,6 +86,8 @@ interface Goal {
   inference_tokens: number;
   /** Training FLOPs over N D. */
   k: number;
+  /** What else the law reads of every run. */
+  held: Pick<RunValues, 'U' | 'B'>;
 }
 
 /** The run on the law's own line of optima that meets the goal; null without such a line, and with inference to pay
@@ -101,7 +104,7 @@ function cheapest(law: Law, fit: FittedLaw, goal: Goal): CheapestRun | null {
   const loss = lossOf(law, fit);
   const tokens = (logN: number): number | null => {
     const N = Math.exp(logN);
-    const above = (logD: number): boolean => loss({ N, D: Math.exp(logD) }) > goal.L;
+    const above = (logD: number): boolean => loss({ ...goal.held, N, D: Math.exp(logD) }) > goal.L;
     if (above(MAX_LOG_D)) return null;
     let [low, high] = [0, MAX_LOG_D];
     while (high - low > 1e-11 * MAX_LOG_D) {

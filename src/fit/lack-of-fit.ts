@@ -44,7 +44,7 @@ function byReplicates(
   const horizons = sizeOf(points.map((p) => p.D));
   const cells = new Map<string, { sum: number; weight: number; squares: number }>();
   for (let i = 0; i < r.length; i++) {
-    const key = `${sizes[i]}/${horizons[i]}`;
+    const key = `${sizes[i]}/${horizons[i]}/${points[i]!.U ?? ''}`;
     const cell = cells.get(key) ?? { sum: 0, weight: 0, squares: 0 };
     cell.sum += weight[i]! * r[i]!;
     cell.squares += weight[i]! * r[i]! ** 2;

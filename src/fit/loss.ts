@@ -31,13 +31,7 @@ export function robustLoss(name: LossName = 'huber', delta?: number): RobustLoss
   throw new LabError('usage', `invalid loss: ${String(name)} is not one of huber, lad, mse`);
 }
 
-/** Loss of the residual r. */
-export function rho(r: number, delta: number): number {
-  const size = Math.abs(r);
-  return size <= delta ? 0.5 * r * r : delta * (size - 0.5 * delta);
-}
-
-/** Derivative of `rho` by r: r clipped to [-delta, delta]. */
+/** Derivative of the loss by r: r clipped to [-delta, delta]. */
 export function psi(r: number, delta: number): number {
   return Math.min(delta, Math.max(-delta, r));
 }

@@ -3,13 +3,14 @@
  * set to zero exactly, and a term at zero is let go again where the objective falls by it (the sign conditions of
  * Karush, Kuhn and Tucker), so an optimum with E = 0 is a proven one. A small delta is reached through larger ones.
  * Starts are variable projection's solutions and the paper's grid: all of it, or the part that a screening by
- * objective leaves.
+ * objective leaves. Starts that differ only in terms that are next to nothing at every point are one start, and a
+ * descent ends where it comes upon an optimum that an earlier one found: what makes all 4,500 of Hoffmann's cheap.
  */
 
 import { lbfgs } from './lbfgs.ts';
 import type { RobustLoss } from './loss.ts';
 import { newton } from './newton.ts';
-import { evaluate, hessian, type Problem } from './objective.ts';
+import { evaluate, hessian, largestShares, type Problem, sampled } from './objective.ts';
 import { variableProjection } from './separable.ts';
 
 export interface Minimum {
@@ -60,38 +61,115 @@ const NEAR = 0.02;
 /** A corner smaller than this is approached by tenths from `FIRST_DELTA`. */
 const SMALL_DELTA = 1e-4;
 const FIRST_DELTA = 1e-3;
-/** Starts of the grid that screening keeps. */
+/** Starts of the grid that screening keeps, and the points that it looks at; a grid of a few is taken whole. */
 const SCREENED = 16;
+const FEW_STARTS = 70;
+const SCREENING_POINTS = 64;
+/** Points by which the other starts, and with more points than `MANY` all of them, come into the neighbourhood of an
+ * optimum before all points are asked. */
+const FEW_POINTS = 64;
+const MANY = 4096;
+/** A descent that comes so near an optimum, in objective and in coordinates, is taken to end there. */
+const JOINED = 1e-2;
+const BESIDE = 0.1;
+/** Newton's steps from a start that is nearly there, before L-BFGS is asked. */
+const FEW_STEPS = 25;
+
+/** Optima found so far, which a descent may come upon. */
+interface Found {
+  optima: { minimum: Minimum; moves: Float64Array }[];
+  /** Whether coming near an optimum is enough, or only arriving. */
+  is_near_enough: boolean;
+  /** What letting a term go led to, by the optimum, its exponents and the term. */
+  released: Map<string, Minimum | null>;
+}
+
+const nothingFound = (): Found => ({ optima: [], is_near_enough: false, released: new Map() });
+
+/** Remembers an optimum that is new. */
+function learn(problem: Problem, found: Found, minimum: Minimum): void {
+  if (minimum.converged && !metAt(problem, minimum.objective * (1 + SAME), minimum.theta, found))
+    remember(problem, found, minimum);
+}
+
+function remember(problem: Problem, found: Found, minimum: Minimum): void {
+  found.optima.push({ minimum, moves: largestShares(problem, minimum.theta) });
+}
 
 /** Descends from `start` under `loss`; ends early, and returns `known`, where it comes upon that optimum. */
 export function descend(problem: Problem, loss: RobustLoss, start: Float64Array, known?: Minimum): Minimum {
+  const found = nothingFound();
+  if (known) remember(problem, found, known);
+  return descendAmong(problem, loss, start, found);
+}
+
+/** The optimum of a problem much like one whose optimum is `start`: by Newton's steps alone, or by a descent where a
+ * term comes or goes, the corner is small, or the steps do not converge. */
+export function descendFromNear(
+  problem: Problem,
+  loss: RobustLoss,
+  start: Float64Array,
+  found: Found = nothingFound(),
+): Minimum {
+  if (loss.delta >= SMALL_DELTA && start.every(Number.isFinite)) {
+    const best = polished(problem, loss, start, FEW_STEPS);
+    if (best.converged && withoutVanished(problem, best.theta).every(Number.isFinite)) return best;
+  }
+  return descendAmong(problem, loss, start, found);
+}
+
+function descendAmong(problem: Problem, loss: RobustLoss, start: Float64Array, found: Found): Minimum {
   let theta = start;
   if (loss.delta < SMALL_DELTA)
     for (let delta = FIRST_DELTA; delta > 3 * loss.delta; delta /= 10)
-      theta = descendOn(problem, { ...loss, delta }, theta).theta;
-  let best = descendOn(problem, loss, theta, known);
+      theta = descendOn(problem, { ...loss, delta }, theta, nothingFound()).theta;
+  let best = descendOn(problem, loss, theta, found);
   for (const k of problem.law.optional_terms) {
-    const lower = released(problem, loss, best, k);
+    if (Number.isFinite(best.theta[k]!)) continue;
+    const key = `${k}/${best.objective}/${best.theta.join()}`;
+    const lower = found.released.has(key) ? found.released.get(key) : released(problem, loss, best, k);
+    found.released.set(key, lower ?? null);
     if (lower && lower.objective < best.objective) best = lower;
   }
   return best;
 }
 
-/** Whether L-BFGS ended beside a known optimum, not below it: nearly its objective, at nearly its place. */
-function same(problem: Problem, value: number, theta: Float64Array, known: Minimum): boolean {
-  const beside = theta.every((x, k) => x === known.theta[k] || Math.abs(x - known.theta[k]!) <= NEAR);
-  return beside && value >= known.objective && agrees(problem, value, known.objective);
+/** The known optimum that a descent has come upon; null where there is none. It lies beside in all coordinates that
+ * move anything there, and is lower by a little; coordinates that move nothing stay as they are. */
+function metAt(problem: Problem, value: number, theta: Float64Array, found: Found): Minimum | null {
+  for (const { minimum, moves } of found.optima) {
+    if (!(value >= minimum.objective)) continue;
+    const is_there = agrees(problem, value, minimum.objective);
+    if (!is_there && !(found.is_near_enough && value <= minimum.objective * (1 + JOINED))) continue;
+    const near = is_there ? NEAR : BESIDE;
+    let is_beside = true;
+    let is_same = true;
+    for (let k = 0; k < theta.length && is_beside; k++) {
+      const off = theta[k] === minimum.theta[k] ? 0 : Math.abs(theta[k]! - minimum.theta[k]!);
+      if (moves[k] === 0 && Number.isFinite(theta[k]!)) is_same &&= off === 0;
+      else is_beside = off <= near;
+    }
+    if (!is_beside) continue;
+    return is_same
+      ? minimum
+      : { ...minimum, theta: minimum.theta.map((x, k) => (moves[k] === 0 && Number.isFinite(x) ? theta[k]! : x)) };
+  }
+  return null;
 }
 
 /** Whether an objective is the best one to within `SAME`, or both are rounding. */
 function agrees(problem: Problem, value: number, best: number): boolean {
-  const total = problem.weight.reduce((sum, w) => sum + w, 0);
-  return value <= best * (1 + SAME) + 0.5 * total * EXACT ** 2;
+  return value <= best * (1 + SAME) || value <= best * (1 + SAME) + 0.5 * totalWeight(problem) * EXACT ** 2;
+}
+
+function totalWeight({ weight }: Problem): number {
+  let total = 0;
+  for (let i = 0; i < weight.length; i++) total += weight[i]!;
+  return total;
 }
 
 /** The optimum with the absent term k let go; null where it is present, or the objective rises with it. */
 function released(problem: Problem, loss: RobustLoss, at: Minimum, k: number): Minimum | null {
-  if (Number.isFinite(at.theta[k]!)) return null;
   const theta = Float64Array.from(at.theta);
   const typical = typicalLogLoss(problem);
   const gradient = new Float64Array(theta.length);
@@ -100,7 +178,7 @@ function released(problem: Problem, loss: RobustLoss, at: Minimum, k: number): M
   evaluate(problem, loss, theta, gradient, cancellation);
   if (gradient[k]! >= -CONVERGED * cancellation[k]!) return null;
   theta[k] = typical - 5;
-  return descendOn(problem, loss, theta, undefined, (reached) => reached);
+  return descendOn(problem, loss, theta, nothingFound(), (reached) => reached);
 }
 
 /** Mean log loss of the points. */
@@ -110,13 +188,10 @@ function typicalLogLoss({ log_loss }: Problem): number {
 
 /** Sets to zero the optional terms that are next to nothing at every point; `released` then asks whether it cost. */
 function withoutVanished(problem: Problem, theta: Float64Array): Float64Array {
-  const row = new Float64Array(theta.length);
-  const share = new Float64Array(theta.length);
-  for (const u of problem.u) {
-    problem.law.logLoss(theta, u, row);
-    for (const k of problem.law.optional_terms) share[k] = Math.max(share[k]!, Math.abs(row[k]!));
-  }
-  return theta.map((x, k) => (problem.law.optional_terms.includes(k) && share[k]! < VANISHED ? -Infinity : x));
+  const { optional_terms } = problem.law;
+  if (optional_terms.length === 0) return theta;
+  const share = largestShares(problem, theta);
+  return theta.map((x, k) => (optional_terms.includes(k) && share[k]! < VANISHED ? -Infinity : x));
 }
 
 /** One descent on the present terms: L-BFGS, then Newton on the terms that `present` leaves. */
@@ -124,25 +199,39 @@ function descendOn(
   problem: Problem,
   loss: RobustLoss,
   start: Float64Array,
-  known?: Minimum,
+  found: Found,
   present: (theta: Float64Array) => Float64Array = (theta) => withoutVanished(problem, theta),
 ): Minimum {
-  const first = onPresent(problem, loss, start);
-  const rough = lbfgs(first.f, first.x, { done: first.below(ROUGH) });
-  const reached = present(first.place(rough.x));
-  if (known && same(problem, rough.value, reached, known)) return known;
-  const second = onPresent(problem, loss, reached);
-  const fine = newton(second.f, second.x, { hessian: second.hessian, done: second.below(AIM) });
+  const { f, x, place, below } = onPresent(problem, loss, start);
+  const isRough = below(ROUGH);
+  let met: Minimum | null = null;
+  const rough = lbfgs(f, x, {
+    done(at, value, gradient) {
+      if (found.is_near_enough) met = metAt(problem, value, place(at), found);
+      return met !== null || isRough(at, value, gradient);
+    },
+  });
+  const reached = Float64Array.from(present(place(rough.x)));
+  met ??= metAt(problem, rough.value, reached, found);
+  if (met) return met;
+  const fine = polished(problem, loss, reached);
+  return { ...fine, iterations: rough.iterations + fine.iterations };
+}
+
+/** Newton's steps on the present terms. */
+function polished(problem: Problem, loss: RobustLoss, start: Float64Array, max_iterations?: number): Minimum {
+  const { f, x, hessian, place, relative, below } = onPresent(problem, loss, start);
+  const fine = newton(f, x, { hessian, done: below(AIM), ...(max_iterations ? { max_iterations } : {}) });
   const gradient = new Float64Array(fine.x.length);
-  const objective = second.f(fine.x, gradient);
-  const relative = second.relative(objective, gradient);
+  const objective = f(fine.x, gradient);
+  const relative_gradient = relative(objective, gradient);
   return {
-    theta: Float64Array.from(second.place(fine.x)),
+    theta: Float64Array.from(place(fine.x)),
     objective,
     gradient_norm: gradient.reduce((worst, g) => Math.max(worst, Math.abs(g)), 0),
-    relative_gradient: relative,
-    converged: relative <= CONVERGED,
-    iterations: rough.iterations + fine.iterations,
+    relative_gradient,
+    converged: relative_gradient <= CONVERGED,
+    iterations: fine.iterations,
   };
 }
 
@@ -150,7 +239,7 @@ function descendOn(
 function onPresent(problem: Problem, loss: RobustLoss, start: Float64Array) {
   const theta = Float64Array.from(start);
   const free = [...theta.keys()].filter((k) => Number.isFinite(theta[k]!));
-  const rounding = 0.5 * ROUNDING ** 2 * problem.weight.reduce((sum, w) => sum + w, 0);
+  const rounding = 0.5 * ROUNDING ** 2 * totalWeight(problem);
   const gradient = new Float64Array(theta.length);
   const cancellation = new Float64Array(theta.length);
   const place = (x: Float64Array): Float64Array => {
@@ -167,7 +256,8 @@ function onPresent(problem: Problem, loss: RobustLoss, start: Float64Array) {
   /** Largest component of g as a share of what cancels in it, at the point evaluated last. */
   const relative = (value: number, g: Float64Array): number => {
     if (value <= rounding) return 0;
-    const floor = NEGLIGIBLE * Math.max(...cancellation);
+    let floor = 0;
+    for (let k = 0; k < cancellation.length; k++) floor = Math.max(floor, NEGLIGIBLE * cancellation[k]!);
     let worst = 0;
     for (let i = 0; i < free.length; i++)
       worst = Math.max(worst, Math.abs(g[i]!) / Math.max(cancellation[free[i]!]!, floor));
@@ -183,7 +273,7 @@ function onPresent(problem: Problem, loss: RobustLoss, start: Float64Array) {
     place,
     relative,
     below,
-    hessian: (x: Float64Array) => hessian(problem, loss, Float64Array.from(place(x)), free),
+    hessian: (x: Float64Array) => hessian(problem, loss, place(x), free),
   };
 }
 
@@ -195,47 +285,95 @@ export function minimise(
 ): { best: Minimum; starts: StartsReport } {
   const { law } = problem;
   const grid = [...law.starts(problem.centre, typicalLogLoss(problem))];
-  const projected = law.separable ? variableProjection(problem, law.separable).map((p) => p.theta) : [];
-  const chosen = starts === 'all' ? grid : screened(problem, loss, grid);
-  const met: Minimum[] = [];
-  let lowest: Minimum | undefined;
-  for (const theta of [...projected, ...chosen]) {
-    const minimum = descend(problem, loss, theta, lowest);
-    if (minimum.converged && !(minimum.objective >= (lowest?.objective ?? Infinity))) lowest = minimum;
-    if (Number.isFinite(minimum.objective) && !minimum.theta.some(Number.isNaN)) met.push(minimum);
+  const isMany = problem.log_loss.length > MANY;
+  const part = isMany ? sampled(problem, MANY) : problem;
+  const projected = law.separable ? variableProjection(part, law.separable).map((p) => p.theta) : [];
+  const taken = starts === 'all' ? distinctStarts(problem, grid) : screened(problem, loss, grid);
+  const met: { minimum: Minimum; count: number }[] = [];
+  const found = nothingFound();
+  const nearby = byPartOfThePoints(problem, loss, found);
+  for (const [at, { theta, count }] of [...projected.map((theta) => ({ theta, count: 1 })), ...taken].entries()) {
+    found.is_near_enough = at >= projected.length + (starts === 'all' ? SCREENED : FEW_STARTS);
+    const minimum = isMany || found.is_near_enough ? nearby(theta) : descendAmong(problem, loss, theta, found);
+    if (!Number.isFinite(minimum.objective) || minimum.theta.some(Number.isNaN)) continue;
+    met.push({ minimum, count });
+    learn(problem, found, minimum);
   }
-  met.sort((x, y) => x.objective - y.objective);
-  const best = met[0];
+  met.sort((x, y) => x.minimum.objective - y.minimum.objective);
+  const best = met[0]?.minimum;
   if (!best) throw new Error(`no start of the law ${law.name} has a finite objective`);
   const distinct: number[] = [];
-  for (const { objective, converged } of met)
-    if (converged && !(distinct.length > 0 && agrees(problem, objective, distinct.at(-1)!))) distinct.push(objective);
+  for (const { minimum } of met)
+    if (minimum.converged && !(distinct.length > 0 && agrees(problem, minimum.objective, distinct.at(-1)!)))
+      distinct.push(minimum.objective);
   const next = distinct.find((objective) => !agrees(problem, objective, best.objective));
+  const counted = (which: (minimum: Minimum) => boolean): number =>
+    met.reduce((sum, { minimum, count }) => sum + (which(minimum) ? count : 0), 0);
   return {
     best,
     starts: {
       grid: grid.length,
       projected: projected.length,
-      run: met.length,
-      reached_best: met.filter((m) => agrees(problem, m.objective, best.objective)).length,
-      converged: met.filter((m) => m.converged).length,
+      run: counted(() => true),
+      reached_best: counted((minimum) => agrees(problem, minimum.objective, best.objective)),
+      converged: counted((minimum) => minimum.converged),
       distinct: distinct.length,
       next_best: next === undefined || best.objective === 0 ? null : next / best.objective - 1,
     },
   };
 }
 
-/** Half of them the starts of lowest objective, half spread evenly over all the others by objective. */
-function screened(problem: Problem, loss: RobustLoss, grid: Float64Array[]): Float64Array[] {
-  if (grid.length <= SCREENED) return grid;
+/** Descents that come into the neighbourhood of an optimum by a part of the points, where most steps are, and go on from
+ * there with all of them: once for all that come to the same place. */
+function byPartOfThePoints(problem: Problem, loss: RobustLoss, found: Found): (start: Float64Array) => Minimum {
+  const part = sampled(problem, problem.log_loss.length > MANY ? MANY : FEW_POINTS);
+  if (part === problem) return (start) => descendAmong(problem, loss, start, found);
+  const wide = { ...loss, delta: Math.max(loss.delta, FIRST_DELTA) };
+  const inPart = { ...nothingFound(), is_near_enough: true };
+  const ends = new Map<string, Minimum>();
+  return (start) => {
+    const near = descendAmong(part, wide, start, inPart);
+    learn(part, inPart, near);
+    const key = near.theta.join();
+    const end = ends.get(key) ?? descendFromNear(problem, loss, near.theta, found);
+    ends.set(key, end);
+    return end;
+  };
+}
+
+/** A starting point, and how many of the grid's it stands for. */
+interface Start {
+  theta: Float64Array;
+  count: number;
+}
+
+/** The grid, with the terms that are next to nothing at every point at zero, and what is then the same taken once. */
+function distinctStarts(problem: Problem, grid: readonly Float64Array[]): Start[] {
+  const distinct = new Map<string, Start>();
+  for (const start of grid) {
+    const theta = withoutVanished(problem, start);
+    const key = theta.join();
+    const known = distinct.get(key);
+    if (known) known.count++;
+    else distinct.set(key, { theta, count: 1 });
+  }
+  return [...distinct.values()];
+}
+
+/** Half of them the starts of lowest objective, half spread evenly over all the others by objective: as a part of the
+ * points has it. */
+function screened(problem: Problem, loss: RobustLoss, grid: readonly Float64Array[]): Start[] {
+  const once = (theta: Float64Array): Start => ({ theta, count: 1 });
+  if (grid.length <= FEW_STARTS) return grid.map(once);
+  const sample = sampled(problem, SCREENING_POINTS);
   const gradient = new Float64Array(problem.law.coordinates.length);
   const ordered = grid
-    .map((theta) => ({ theta, value: evaluate(problem, loss, theta, gradient) }))
+    .map((theta) => ({ theta, value: evaluate(sample, loss, theta, gradient) }))
     .filter(({ value }) => Number.isFinite(value))
     .sort((x, y) => x.value - y.value)
     .map(({ theta }) => theta);
   const half = SCREENED / 2;
   const others = ordered.slice(half);
   const spread = Array.from({ length: half }, (_, i) => others[Math.floor((i * others.length) / half)]);
-  return [...ordered.slice(0, half), ...spread.filter((theta) => theta !== undefined)];
+  return [...ordered.slice(0, half), ...spread.filter((theta) => theta !== undefined)].map(once);
 }

@@ -34,8 +34,12 @@ export function newton(f: Differentiable, start: Float64Array, options: NewtonOp
   for (let iteration = 0; iteration < max_iterations; iteration++) {
     if (done(x, value, gradient)) return { x, value, iterations: iteration };
     const { matrix, scale } = hessian(x);
-    const floor = 1e-8 * Math.max(...matrix.map((h, i) => (i % (x.length + 1) === 0 ? Math.abs(h) : 0)), 1e-300);
-    const largest = Math.max(...scale, 1e-300);
+    let floor = 1e-300;
+    let largest = 1e-300;
+    for (let k = 0; k < x.length; k++) {
+      floor = Math.max(floor, 1e-8 * Math.abs(matrix[k * (x.length + 1)]!));
+      largest = Math.max(largest, scale[k]!);
+    }
     let accepted = false;
     while (damping < MAX_DAMPING) {
       const step = solve(matrix, gradient, (k) => damping * floor * Math.max(scale[k]! / largest, 1e-6));

@@ -14,8 +14,42 @@ export interface NnlsSolution {
 
 /** Solves the problem whose rows are `rows[i * (k + 1) ..]`: k columns, then the target. Overwrites `rows`. */
 export function nnls(rows: Float64Array, k: number): NnlsSolution {
+  return nnlsOfTriangle(householder(rows, rows.length / (k + 1), k + 1), k);
+}
+
+/** Kept by width: a bootstrap solves a hundred thousand of these. Below the diagonal they stay zero. */
+const triangles: (Float64Array | undefined)[] = [];
+
+/** The same from the products of all columns, the target the last: `gram` is (k + 1) x (k + 1), its lower triangle is
+ * read. Good to half the digits, since products square the condition number. Null where the products of the columns
+ * are not positive definite to rounding error. */
+export function nnlsOfProducts(gram: Float64Array, k: number): NnlsSolution | null {
   const width = k + 1;
-  const triangle = householder(rows, rows.length / width, width);
+  // Cholesky's factor is the triangle, transposed; the solution without signs comes out of it at once.
+  triangles[width] ??= new Float64Array(width * width);
+  const triangle = triangles[width];
+  for (let i = 0; i < width; i++)
+    for (let j = 0; j <= i; j++) {
+      let sum = gram[i * width + j]!;
+      const whole = sum;
+      for (let q = 0; q < j; q++) sum -= triangle[q * width + i]! * triangle[q * width + j]!;
+      if (i !== j) triangle[j * width + i] = sum / triangle[j * width + j]!;
+      else if (i === k) triangle[i * width + i] = Math.sqrt(Math.max(sum, 0));
+      else if (sum > 1e-13 * whole) triangle[i * width + i] = Math.sqrt(sum);
+      else return null;
+    }
+  const amplitudes = new Float64Array(k);
+  for (let p = k - 1; p >= 0; p--) {
+    let value = triangle[p * width + k]!;
+    for (let q = p + 1; q < k; q++) value -= triangle[p * width + q]! * amplitudes[q]!;
+    amplitudes[p] = value / triangle[p * width + p]!;
+    if (!(amplitudes[p]! > 0)) return nnlsOfTriangle(triangle, k);
+  }
+  return { amplitudes, sum_squares: triangle[width * width - 1]! ** 2 };
+}
+
+function nnlsOfTriangle(triangle: Float64Array, k: number): NnlsSolution {
+  const width = k + 1;
   const target = (i: number): number => triangle[i * width + k]!;
   const norms = Array.from({ length: k }, (_, j) => {
     let sum = 0;

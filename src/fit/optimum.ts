@@ -4,6 +4,7 @@
  * tests' business.
  */
 import { LabError } from '../lib/errors.ts';
+import { formatFlops } from '../lib/format.ts';
 import type { LawFit } from './approach3.ts';
 import { type Interval, percentileInterval } from './bootstrap.ts';
 import type { Diagnostic } from './diagnostic.ts';
@@ -14,7 +15,10 @@ import { reachOf } from './reach.ts';
 
 /** The part of a fit that predictions need. */
 export type FittedLaw = Pick<LawFit, 'law' | 'params'> &
-  Partial<Pick<LawFit, 'flops_per_nd' | 'range' | 'draws' | 'bootstrap'> & Pick<Preset, 'frontier'>>;
+  Partial<
+    Pick<LawFit, 'flops_per_nd' | 'draws' | 'bootstrap'> &
+      Pick<Preset, 'frontier'> & { range: Partial<LawFit['range']> }
+  >;
 
 /** The best split of a budget. */
 export interface Optimum {
@@ -104,7 +108,7 @@ function split(law: Law, fit: FittedLaw, product: number, held: RunValues): { N:
   if (lowest <= 0 || lowest === scan.length - 1)
     throw new LabError(
       'usage',
-      `the law ${law.name} with these constants has no best size at ${product.toExponential(2)} parameter-tokens`,
+      `the law ${law.name} with these constants has no best size at ${formatFlops(product, 3)} parameter-tokens`,
     );
   let low = scan[lowest - 1]!;
   let high = scan[lowest + 1]!;

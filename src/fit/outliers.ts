@@ -30,7 +30,9 @@ export function judgeOutliers(
   if (far.length === 0 || limit <= ROUNDING) return [];
   const nameOf = (i: number): string => points[i]!.id ?? `point ${i + 1}`;
   // A residual is predicted less measured: a run above the law has a negative one.
-  const off = (i: number): string => `${r[i]! < 0 ? '+' : '-'}${(100 * Math.expm1(Math.abs(r[i]!))).toFixed(1)}%`;
+  const share = (i: number): number =>
+    problem.law.is_raw ? Math.abs(r[i]!) / problem.log_loss[i]! : Math.expm1(Math.abs(r[i]!));
+  const off = (i: number): string => `${r[i]! < 0 ? '+' : '-'}${(100 * share(i)).toFixed(1)}%`;
   const listed = far.slice(0, 3).map((i) => `${nameOf(i)} ${off(i)}`);
   const effect = without(problem, loss, best, new Set(far));
   const changes = Object.entries(effect?.changes ?? {}).map(([name, [before, after]]) => {

@@ -4,7 +4,7 @@
  * `d theta_k / d theta_j = -g_j / g_k`. So any quantity of any law can be profiled without a word in the law.
  * A constant held at zero takes the coordinate of its term to minus infinity.
  */
-import type { Law } from './laws/law.ts';
+import { BLOCK, type BlockLosses, type Law } from './laws/law.ts';
 
 /** Step of the central differences of log g: error about 1e-10. */
 const STEP = 1e-5;
@@ -54,17 +54,20 @@ export function pinned(
     return last;
   };
   const whole = new Float64Array(at.length);
+  const logLoss: Law['logLoss'] = (reduced, u, gradient) => {
+    const { theta, slopes } = solve(reduced);
+    const loss = law.logLoss(theta, u, whole);
+    for (let i = 0; i < others.length; i++) gradient[i] = whole[others[i]!]! + slopes[i]! * (whole[k]! || 0);
+    return loss;
+  };
+  const block = law.block?.of === law.logLoss ? { block: pinnedBlock(law.block, logLoss, solve, others, k) } : {};
   return {
     law: {
       ...law,
+      ...block,
       coordinates: others.map((j) => law.coordinates[j]!),
       optional_terms: law.optional_terms.filter((j) => j !== k).map((j) => (j > k ? j - 1 : j)),
-      logLoss(reduced, u, gradient) {
-        const { theta, slopes } = solve(reduced);
-        const loss = law.logLoss(theta, u, whole);
-        for (let i = 0; i < others.length; i++) gradient[i] = whole[others[i]!]! + slopes[i]! * (whole[k]! || 0);
-        return loss;
-      },
+      logLoss,
       toParams: (reduced, c) => law.toParams(solve(reduced).theta, c),
       fromParams: (params, c) => {
         const theta = law.fromParams(params, c);
@@ -73,6 +76,29 @@ export function pinned(
     },
     expand: (reduced) => solve(reduced).theta,
     reduce: (theta) => Float64Array.from(others, (j) => theta[j]!),
+  };
+}
+
+/** The law's blocks of points through the coordinate taken out. */
+function pinnedBlock(
+  { losses }: BlockLosses,
+  of: BlockLosses['of'],
+  solve: (reduced: Float64Array) => { theta: Float64Array; slopes: Float64Array },
+  others: readonly number[],
+  k: number,
+): BlockLosses {
+  const whole = new Float64Array(BLOCK * (others.length + 1));
+  return {
+    of,
+    losses(reduced, columns, from, to, values, jacobian) {
+      const { theta, slopes } = solve(reduced);
+      losses(theta, columns, from, to, values, whole);
+      others.forEach((j, i) => {
+        const slope = slopes[i]!;
+        for (let at = 0; at < to - from; at++)
+          jacobian[i * BLOCK + at] = whole[j * BLOCK + at]! + (slope === 0 ? 0 : slope * (whole[k * BLOCK + at]! || 0));
+      });
+    },
   };
 }
 

@@ -85,20 +85,51 @@ export function selectPoints(
 
 /** Labels values that lie within `tolerance` (relative) of a neighbour alike: 0 for the smallest, then 1, 2 ... */
 export function sizeOf(values: readonly number[], tolerance: number = SIZE_TOLERANCE): number[] {
-  const order = values.map((_, i) => i).sort((i, j) => values[i]! - values[j]!);
-  const labels = new Array<number>(values.length).fill(0);
-  let label = -1;
-  let last = Number.NEGATIVE_INFINITY;
-  for (const i of order) {
-    const value = values[i]!;
-    if (!(value <= last * (1 + tolerance))) label++;
-    labels[i] = label;
-    last = value;
-  }
-  return labels;
+  const starts = firstOfEach(values, tolerance);
+  return values.map((value) => {
+    let [low, high] = [0, starts.length];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (starts[middle]! <= value) low = middle;
+      else high = middle;
+    }
+    return low;
+  });
 }
 
 /** How many distinct values there are, within the same tolerance. */
 export function numDistinct(values: readonly number[]): number {
-  return values.length === 0 ? 0 : Math.max(...sizeOf(values)) + 1;
+  return firstOfEach(values, SIZE_TOLERANCE).length;
+}
+
+/** The smallest value of each label, ascending. */
+function firstOfEach(values: readonly number[], tolerance: number): number[] {
+  const starts: number[] = [];
+  let last = Number.NEGATIVE_INFINITY;
+  for (const value of Float64Array.from(values).sort()) {
+    if (!(value <= last * (1 + tolerance))) starts.push(value);
+    last = value;
+  }
+  return starts;
+}
+
+/** Smallest and largest value; infinite ends of none. */
+export function extent(values: ArrayLike<number>): [number, number] {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (let i = 0; i < values.length; i++) {
+    low = Math.min(low, values[i]!);
+    high = Math.max(high, values[i]!);
+  }
+  return [low, high];
+}
+
+/** The items of each label, in one pass: label k's at place k. */
+export function byLabel<T>(items: readonly T[], labels: readonly number[]): T[][] {
+  const groups: T[][] = [];
+  items.forEach((item, i) => {
+    const own = groups[labels[i]!];
+    if (own) own.push(item);
+    else groups[labels[i]!] = [item];
+  });
+  return groups;
 }

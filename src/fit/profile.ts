@@ -6,20 +6,21 @@
  * too short, which is the size bootstrap's business.
  */
 
-import { median } from 'simple-statistics';
 import { LabError } from '../lib/errors.ts';
 import type { FitOptions } from './approach3.ts';
 import { type Diagnostic, tooLittle, warn } from './diagnostic.ts';
-import { MAD_TO_SD, upperTail } from './lack-of-fit.ts';
+import { upperTail } from './lack-of-fit.ts';
 import { constrain } from './laws/constrain.ts';
 import type { LawParams } from './laws/law.ts';
+import { rawLoss } from './laws/raw-loss.ts';
 import { lawByName } from './laws/registry.ts';
-import { psi, type RobustLoss, robustLoss } from './loss.ts';
+import { influence } from './linear.ts';
+import { type RobustLoss, robustLoss } from './loss.ts';
 import { descend, type Minimum, minimise } from './minimise.ts';
 import { increasingRoot } from './normal.ts';
-import { makeProblem, type Problem, requireInputs, residuals } from './objective.ts';
+import { makeProblem, type Problem, requireInputs } from './objective.ts';
 import { pinned, quantityOf } from './pinned.ts';
-import { type FitPoint, selectPoints } from './point.ts';
+import { extent, type FitPoint, selectPoints } from './point.ts';
 
 export interface ProfileOptions extends FitOptions {
   /** Constant of the law, or exponent a or b. */
@@ -56,7 +57,8 @@ const PRECISION = 1e-4;
  */
 export function profileParam(points: readonly FitPoint[], options: ProfileOptions): Profile {
   const { param, num_values = 41, level = 0.9 } = options;
-  const law = constrain(lawByName(options.law ?? 'chinchilla'), options);
+  const logLaw = constrain(lawByName(options.law ?? 'chinchilla'), options);
+  const law = options.scale === 'raw' ? rawLoss(logLaw) : logLaw;
   const loss = robustLoss(options.loss, options.delta);
   const { kept } = selectPoints(points, options);
   requireInputs(law, kept);
@@ -182,53 +184,60 @@ function walker(problem: Problem, loss: RobustLoss, best: Pick<Minimum, 'theta' 
 
 /** Where a constant fitted at zero is next to nothing: a walk in logs cannot start from zero itself. */
 function barelyPresent({ law, centre, log_loss }: Problem, name: string, theta: Float64Array): Place {
-  const small = Math.min(...log_loss) - 8;
+  const small = extent(log_loss)[0] - 8;
   for (const k of law.optional_terms) {
     const place = Float64Array.from(theta, (x, j) => (j === k && x === Number.NEGATIVE_INFINITY ? small : x));
     const value = quantityOf(law, centre, name, place) ?? 0;
     if (value > 0) return { value, theta: place };
   }
   const value = quantityOf(law, centre, name, theta)?.toPrecision(3);
-  throw tooLittle('optimum_on_bound', `${name} = ${value} of ${law.name} is not above zero: it has no profile in logs`);
+  throw tooLittle('bound_hit', `${name} = ${value} of ${law.name} is not above zero: it has no profile in logs`);
 }
 
-/** `sum w psi^2 / (n - p)` over `mean psi'`: the unit of twice the objective's drop; the residual variance for mse.
- * The mean slope of psi is delta times the density of residuals at zero where delta is too small to count in. */
+/** `sum w psi^2 / (n - p)` over `mean psi'`: the unit of twice the objective's drop; the residual variance for mse. */
 function dispersion(problem: Problem, loss: RobustLoss, theta: Float64Array): number {
-  const r = residuals(problem, theta);
-  const { weight } = problem;
-  const total = weight.reduce((sum, w) => sum + w, 0);
-  const squares = r.reduce((sum, x, i) => sum + weight[i]! * psi(x, loss.delta) ** 2, 0);
-  const spread = MAD_TO_SD * median(Array.from(r, Math.abs));
-  const window = Math.max(loss.delta, 1.5 * spread * r.length ** -0.2);
-  const inside = r.reduce((sum, x, i) => sum + (Math.abs(x) <= window ? weight[i]! : 0), 0) / total;
-  const slope = Number.isFinite(loss.delta) ? (inside * loss.delta) / window : 1;
-  const freedom = r.length - problem.law.coordinates.length;
-  return slope > 0 && freedom > 0 ? squares / freedom / slope : 0;
+  const { squares, slope } = influence(problem, loss, theta);
+  return slope > 0 ? squares / slope : 0;
 }
 
-/** Ends of the interval, stepping out from the best value until the statistic passes the threshold, then halving.
- * An end is null where it never does; a value that cannot be had ends the walk as if it had. */
+/** Ends of the interval, stepping out from the best value until the statistic passes the threshold, then narrowing the
+ * bracket by the Illinois rule on its root, which is near to linear in the step. An end is null where the statistic
+ * never passes; a value that cannot be had ends the walk as if it had. */
 function ends(walk: Walk, { value, theta }: Place, threshold: number) {
   const outwards = (sign: 1 | -1): number | null => {
-    let inside = 0;
     let start = theta;
-    let outside: number | null = null;
-    for (let t = 0.01; t <= Math.log(MAX_FACTOR); t *= 1.6) {
+    const excessAt = (t: number): number => {
       const held = walk(value * Math.exp(sign * t), start);
-      if (!held || held.statistic > threshold) {
-        outside = t;
-        break;
-      }
-      inside = t;
-      start = held.theta;
+      const excess = held ? Math.sqrt(held.statistic) - Math.sqrt(threshold) : Number.POSITIVE_INFINITY;
+      if (held && excess <= 0) start = held.theta;
+      return excess;
+    };
+    let [inside, below] = [0, -Math.sqrt(threshold)];
+    let [outside, above] = [0, 0];
+    const furthest = Math.log(MAX_FACTOR);
+    for (let t = 0.01; outside === 0 && inside < furthest; ) {
+      const excess = excessAt(t);
+      if (excess > 0) [outside, above] = [t, excess];
+      else [inside, below] = [t, excess];
+      // A tenth beyond where a straight root would meet the threshold.
+      const straight = (1.1 * t) / (1 + excess / Math.sqrt(threshold));
+      t = Math.min(Math.max(1.6 * t, Math.min(straight, 5 * t)), furthest);
     }
-    if (outside === null) return null;
+    if (outside === 0) return null;
+    let last = 0;
     while (outside - inside > PRECISION) {
-      const t: number = (inside + outside) / 2;
-      const held = walk(value * Math.exp(sign * t), start);
-      if (!held || held.statistic > threshold) outside = t;
-      else inside = t;
+      const gap = outside - inside;
+      const share = Number.isFinite(above) ? below / (below - above) : 0.5;
+      // Half the precision or more from either end, so that the bracket closes on both.
+      const t = inside + Math.min(Math.max(share * gap, PRECISION / 2), gap - PRECISION / 2);
+      const excess = excessAt(t);
+      const side = excess > 0 ? 1 : -1;
+      if (side > 0) [outside, above] = [t, excess];
+      else [inside, below] = [t, excess];
+      // An end that stays a second time weighs half as much.
+      if (side === last && side > 0) below /= 2;
+      else if (side === last) above /= 2;
+      last = side;
     }
     return value * Math.exp(sign * outside);
   };

@@ -9,16 +9,16 @@ import { type Diagnostic, warn } from './diagnostic.ts';
 const FAR_DECADES = 1;
 
 /** How many decades each of `values` lies outside the fitted range, and a warning where one lies far.
- * A column without a value is left out. */
+ * A column without a value, or without a range, is left out. */
 export function reachOf(
-  range: LawFit['range'],
+  range: Partial<LawFit['range']>,
   values: Readonly<{ N?: number | undefined; D?: number | undefined; C?: number | undefined }>,
 ): { decades: Record<string, number>; diagnostics: Diagnostic[] } {
   const decades: Record<string, number> = {};
   for (const column of ['N', 'D', 'C'] as const) {
-    const value = values[column];
-    if (value === undefined) continue;
-    const [low, high] = range[column];
+    const [value, known] = [values[column], range[column]];
+    if (value === undefined || known === undefined) continue;
+    const [low, high] = known;
     decades[column] = Math.max(0, Math.log10(value / high), Math.log10(low / value));
   }
   const far = Object.entries(decades).filter(([, beyond]) => beyond > FAR_DECADES);

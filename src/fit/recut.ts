@@ -1,8 +1,11 @@
 /** @file Cuts isoFLOPs anew after a change of counting.
  * Runs planned at equal C by one counting have unequal C by another, so their valleys must be cut again: for each
  * size, C is followed along ln D and the loss is interpolated where C meets the new budget, never extrapolated.
- * Budgets, where not given, are chosen so that as many as possible have an interior minimum.
+ * Budgets, where not given, are chosen so that as many as possible have an interior minimum. A change of counting moves
+ * the minima along the sizes, so a ladder that brackets them in one cut may not in the other: `recut_not_interior`.
  */
+import { formatFlops } from '../lib/format.ts';
+import { type Diagnostic, warn } from './diagnostic.ts';
 import { monotoneCubic } from './interpolate.ts';
 import { type FitPoint, type SelectOptions, selectPoints, sizeOf } from './point.ts';
 import { fitValley, groupByBudget } from './valley.ts';
@@ -22,12 +25,15 @@ export interface Recut {
   budgets: number[];
   /** For each budget: sizes it has, and whether its parabola's minimum lies inside them. */
   cells: { C: number; num_sizes: number; interior: boolean }[];
+  diagnostics: Diagnostic[];
 }
 
 /** One size: its N and what is known along ln D. */
 interface Ladder {
   N: number;
   group: string | undefined;
+  /** Unique tokens, where all its runs have as many. */
+  U: number | undefined;
   /** D at which C is spent, and the loss there; null outside what was trained. */
   at(C: number): { D: number; L: number } | null;
   C_range: [number, number];
@@ -45,11 +51,28 @@ export function recutIsoflops(points: readonly FitPoint[], options: RecutOptions
   const ladders = makeLadders(kept);
   const budgets = options.budgets ? [...options.budgets].sort((x, y) => x - y) : chooseBudgets(kept, ladders, options);
   const cuts = budgets.map((C) => cut(ladders, C));
-  return {
-    points: cuts.flat(),
-    budgets,
-    cells: cuts.map((own, i) => ({ C: budgets[i]!, num_sizes: own.length, interior: hasMinimum(budgets[i]!, own) })),
-  };
+  const cells = cuts.map((own, i) => ({
+    C: budgets[i]!,
+    num_sizes: own.length,
+    interior: hasMinimum(budgets[i]!, own),
+  }));
+  return { points: cuts.flat(), budgets, cells, diagnostics: judgeCells(cells) };
+}
+
+/** Any budget whose minimum is not between its sizes, once for all: no exponent can rest on it. */
+function judgeCells(cells: Recut['cells']): Diagnostic[] {
+  const outside = cells.filter(({ interior }) => !interior);
+  if (outside.length === 0) return [];
+  const budgets = outside.map(({ C }) => C);
+  return [
+    warn(
+      'recut_not_interior',
+      `cut anew in this counting, ${outside.length} of ${cells.length} budgets (${budgets.map((C) => formatFlops(C)).join(', ')}) ` +
+        'have no minimum between their sizes: this counting puts the best size elsewhere; add sizes on that side, or ' +
+        'choose budgets that are interior in both countings',
+      { budgets, num_sizes: outside.map(({ num_sizes }) => num_sizes), of: cells.length },
+    ),
+  ];
 }
 
 function makeLadders(points: readonly FitPoint[]): Ladder[] {
@@ -78,6 +101,7 @@ function makeLadders(points: readonly FitPoint[]): Ladder[] {
     return {
       N: Math.exp(mean((p) => Math.log(p.N), labels[0]!)),
       group: family[0]!.group,
+      U: family.every((p) => p.U === family[0]!.U) ? family[0]!.U : undefined,
       C_range: [Math.exp(logC[0]!), Math.exp(logC.at(-1)!)],
       at(C) {
         // A budget that equals an end of the range up to rounding belongs to it.
@@ -93,11 +117,12 @@ function makeLadders(points: readonly FitPoint[]): Ladder[] {
 }
 
 function cut(ladders: readonly Ladder[], C: number): FitPoint[] {
-  return ladders.flatMap(({ N, group, at }) => {
+  return ladders.flatMap(({ N, group, U, at }) => {
     const found = at(C);
     if (!found) return [];
-    const id = `N ${N.toExponential(2)} cut at C ${C.toExponential(2)}`;
-    return [{ N, D: found.D, C, L: found.L, id, ...(group === undefined ? {} : { group }) }];
+    const id = `N ${formatFlops(N, 3)} cut at C ${formatFlops(C, 3)}`;
+    const rest = { ...(group === undefined ? {} : { group }), ...(U === undefined ? {} : { U }) };
+    return [{ N, D: found.D, C, L: found.L, id, ...rest }];
   });
 }
 

@@ -1,6 +1,7 @@
 /** @file Door of the log: how runs are written, read, summarised and exported.
  * The record's schema itself is in record.ts, which other folders may import directly.
  */
+export { archiveSweep } from './archive.ts';
 export { writeFileAtomic, writeJsonAtomic } from './atomic.ts';
 export { captureEnvironment } from './environment.ts';
 export { dataDictionary } from './export/columns.ts';

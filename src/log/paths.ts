@@ -27,6 +27,9 @@ export const runPath = (sweepDir: string, runId: string): string => join(sweepDi
 /** Every run of the sweep, every number resolved. */
 export const planPath = (sweepDir: string): string => join(sweepDir, 'plan.json');
 
+/** The records of an archived sweep, one a line, in place of the runs' folders. */
+export const archivePath = (sweepDir: string): string => join(sweepDir, 'runs.jsonl');
+
 /** What the fits of the sweep found. */
 export const fitPath = (sweepDir: string): string => join(sweepDir, 'fit.json');
 

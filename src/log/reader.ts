@@ -7,7 +7,7 @@ import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } f
 import { basename, join } from 'node:path';
 import type { z } from 'zod';
 import { LabError, storageError } from '../lib/errors.ts';
-import { metricsPath, namesIn, planPath, recordPath } from './paths.ts';
+import { archivePath, metricsPath, namesIn, planPath, recordPath } from './paths.ts';
 import { type PlanFile, planFileSchema } from './plan-file.ts';
 import { type MetricRow, metricRowSchema, type RunRecord, runRecordSchema, SCHEMA_VERSION } from './record.ts';
 
@@ -36,7 +36,7 @@ export function readPlan(dir: string): PlanFile | null {
   return readVersioned(planPath(dir), planFileSchema);
 }
 
-/** The plan and all records of the sweep in `dir`. A run without run.json is fine, a file that cannot be used becomes
+/** The plan and all records of the sweep in `dir`, those of folders before those of an archive. A run without run.json is fine, a file that cannot be used becomes
  * a problem. Throws `usage` where there is no such folder, `storage` where it cannot be listed. */
 export function readSweep(dir: string): Sweep {
   const problems: Problem[] = [];
@@ -60,10 +60,21 @@ export function readSweep(dir: string): Sweep {
     // A copied folder would count its run twice in every fit.
     else problems.push({ path, message: `${path} is of run ${record.run_id}, not of its folder; left out` });
   }
+  const own = new Set(records.map(({ run_id }) => run_id));
+  readArchive(dir).forEach((line, i) => {
+    const path = `${archivePath(dir)}, line ${i + 1}`;
+    const record = attempt(path, () => parseVersioned(line, path, runRecordSchema));
+    if (record !== null && !own.has(record.run_id)) records.push(record);
+  });
   const place = new Map((plan?.runs ?? []).map((run, i) => [run.run_id, i]));
   const rank = (record: RunRecord) => place.get(record.run_id) ?? Number.POSITIVE_INFINITY;
   records.sort((a, b) => (rank(a) === rank(b) ? (a.run_id < b.run_id ? -1 : 1) : rank(a) - rank(b)));
   return { dir, plan, records, problems };
+}
+
+/** The lines of runs.jsonl of a study that was archived; none where there is no such file. */
+function readArchive(dir: string): string[] {
+  return (readText(archivePath(dir)) ?? '').split('\n').filter((line) => line !== '');
 }
 
 /** Names of the folders under `runsFolder` that hold a sweep (a plan.json), sorted; none where there is no such folder.
@@ -94,7 +105,11 @@ export function* readMetrics(dir: string): Generator<MetricRow> {
 /** JSON of `path`, checked; null where there is no such file. */
 function readVersioned<S extends z.ZodType>(path: string, schema: S): z.output<S> | null {
   const text = readText(path);
-  if (text === null) return null;
+  return text === null ? null : parseVersioned(text, path, schema);
+}
+
+/** `text` as `schema` has it; errors name it `path`. */
+function parseVersioned<S extends z.ZodType>(text: string, path: string, schema: S): z.output<S> {
   const damaged = (why: string) =>
     new LabError('storage', `damaged file ${path}: ${why}; restore it, or delete it to start over`);
   let value: unknown;

@@ -1,5 +1,6 @@
 /** @file The plan as the `plan` verb prints it: a table of runs, what was dropped or planned twice, totals, warnings.
- * Plain text with aligned columns and no colour, at most about 120 columns wide for usual names.
+ * Plain text with aligned columns and no colour, at most about 120 columns wide for usual names; with a
+ * column of seeds where the runs differ in them.
  */
 import { formatCount, formatDuration, formatFlops, formatNumber } from '../lib/format.ts';
 import type { Plan, PlannedRun } from './plan.ts';
@@ -27,7 +28,13 @@ export function formatPlan(plan: Plan, finished: ReadonlySet<string> = new Set()
   const { runs, duplicates, dropped, totals, warnings } = plan;
   const numFinished = runs.filter((run) => finished.has(run.run_id)).length;
   const rows = runs.map((run) => row(run, finished.has(run.run_id)));
-  const lines = align([HEADER, ...rows]);
+  const seeds = runs.map(({ spec }) => seedsOf(spec));
+  // One seed for all says nothing of a run.
+  const table =
+    new Set(seeds).size > 1
+      ? [HEADER, ...rows].map(([id = '', ...cells], i) => [id, i === 0 ? 'seed' : seeds[i - 1]!, ...cells])
+      : [HEADER, ...rows];
+  const lines = align(table);
   const notes = runs.flatMap((run) => run.notes.map((note) => `  ${run.run_id}: ${note}`));
   if (notes.length > 0) lines.push('', 'Notes', ...notes);
   if (dropped.length > 0) {
@@ -74,6 +81,11 @@ function row(run: PlannedRun, isFinished: boolean): string[] {
   ];
 }
 
+/** The seed of a run; both where parameters and batches have their own. */
+function seedsOf({ init_seed, data_seed }: PlannedRun['spec']): string {
+  return init_seed === data_seed ? String(init_seed) : `${init_seed}/${data_seed}`;
+}
+
 function totalTime({ totals }: Plan): string {
   if (totals.estimated_minutes === null) return 'unmeasured';
   const rest = totals.num_unmeasured === 0 ? '' : ` and ${countOf(totals.num_unmeasured, 'run')} unmeasured`;
@@ -86,7 +98,7 @@ function countOf(n: number, what: string): string {
 
 /** Rows with their columns padded to one width, two spaces between. */
 function align(rows: readonly (readonly string[])[]): string[] {
-  const widths = HEADER.map((_, i) => Math.max(...rows.map((cells) => cells[i]?.length ?? 0)));
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((cells) => cells[i]?.length ?? 0)));
   return rows.map((cells) =>
     cells
       .map((cell, i) => (i < NUM_LEFT ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))

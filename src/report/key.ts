@@ -5,7 +5,7 @@ import { drawText, type RichText, textWidth } from './rich-text.ts';
 import { COLOR, FONT_SIZE } from './theme.ts';
 
 export interface KeyItem {
-  mark: 'dot' | 'ring' | 'diamond' | 'times' | 'line' | 'dashed' | 'band';
+  mark: 'dot' | 'ring' | 'diamond' | 'times' | 'line' | 'thick' | 'dashed' | 'band';
   text: RichText;
   color?: string;
 }
@@ -17,6 +17,7 @@ const SHAPES: Record<KeyItem['mark'], { d: string; isFilled: boolean; width: num
   diamond: { d: 'M0,-5.5L3.4,0L0,5.5L-3.4,0Z', isFilled: false, width: 7 },
   times: { d: 'M-3.6,-3.6L3.6,3.6M3.6,-3.6L-3.6,3.6', isFilled: false, width: 7 },
   line: { d: 'M-9,0H9', isFilled: false, width: 18 },
+  thick: { d: 'M-8,0H8', isFilled: false, width: 18 },
   dashed: { d: 'M-9,0H9', isFilled: false, width: 18 },
   band: { d: 'M-9,-5H9V5H-9Z', isFilled: true, width: 18 },
 };
@@ -31,7 +32,7 @@ export function drawKey(frame: Frame, items: readonly KeyItem[], left: number = 
     const drawn = path(document, d, {
       transform: `translate(${x + width / 2},${y})`,
       fill: isFilled ? color : 'none',
-      ...(isFilled ? {} : { stroke: color, 'stroke-width': 1.6 }),
+      ...(isFilled ? {} : { stroke: color, 'stroke-width': mark === 'thick' ? 4 : 1.6 }),
       ...(mark === 'dashed' ? { 'stroke-dasharray': '4,3' } : {}),
       ...(mark === 'band' ? { 'fill-opacity': 0.2 } : {}),
     });

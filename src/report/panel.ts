@@ -12,6 +12,7 @@ export interface Axis {
   scale: 'log' | 'linear';
   domain: readonly [number, number];
   format: TickOptions['format'];
+  isWhole?: boolean;
   /** Quantity and unit; left out on an axis that a neighbour already labels. */
   title?: RichText;
   /** False leaves out the tick labels. */

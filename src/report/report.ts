@@ -7,15 +7,27 @@ import { writeFileAtomic } from '../log/log.ts';
 import { type ReportInput, renderReport } from './html.ts';
 import { renderPng } from './png.ts';
 
+export { criticalBatch as criticalBatchFigure } from './figures/critical-batch.ts';
+export { type CurveColumn, curveFits } from './figures/curve-fits.ts';
+export { envelope } from './figures/envelope.ts';
+export { errorByDistance } from './figures/error-by-distance.ts';
 export { type ExponentRow, exponents as exponentsFigure } from './figures/exponents.ts';
+export { halfFit } from './figures/half-fit.ts';
+export { holdOutErrors } from './figures/hold-out-errors.ts';
 export { isoflopValleys, type Valley } from './figures/isoflop-valleys.ts';
 export { learningCurves } from './figures/learning-curves.ts';
 export { lossContours } from './figures/loss-contours.ts';
+export { lossFrontier } from './figures/loss-frontier.ts';
 export { optimalScaling, type ScalingPanel } from './figures/optimal-scaling.ts';
+export { profiles } from './figures/profiles.ts';
 export { residuals as residualsFigure } from './figures/residuals.ts';
+export { type SensitivityPanel, sensitivity } from './figures/sensitivity.ts';
 export type { Headline, ReportFigure, ReportGroup, ReportInput } from './html.ts';
 export { exponentTable, type LawRow, lawTable, runTable, tableToText } from './tables.ts';
 export { renderPng, renderReport };
+
+/** Figures drawn beside each other; each takes some 20 MB while it is. */
+const AT_ONCE = 4;
 
 /** Writes report.html, `<group>-<figure>.svg` and `.png` into `dir`, each whole or not at all (a temporary file, then a
  * rename); returns their paths. Throws LabError('storage') where the folder cannot be written to, and Error for two
@@ -36,9 +48,13 @@ export async function writeReport(dir: string, input: ReportInput): Promise<{ ht
     writeFileAtomic(path, content, { durable: false });
     if (path !== html) files.push(path);
   };
-  for (const { name, svg } of figures) {
-    write(`${name}.svg`, svg);
-    write(`${name}.png`, renderPng(svg));
+  for (let i = 0; i < figures.length; i += AT_ONCE) {
+    const some = figures.slice(i, i + AT_ONCE);
+    const pngs = await Promise.all(some.map(({ svg }) => renderPng(svg)));
+    for (const [k, { name, svg }] of some.entries()) {
+      write(`${name}.svg`, svg);
+      write(`${name}.png`, pngs[k]!);
+    }
   }
   write('report.html', renderReport(input));
   return { html, files };

@@ -69,6 +69,13 @@ const OTHER: Record<string, number> = {
   '…': 1000,
   '→': 1000,
   '·': 333,
+  '≤': 549,
+  '≥': 549,
+  α: 578,
+  β: 575,
+  γ: 500,
+  δ: 557,
+  η: 556,
 };
 
 /** Width in pixels of `text` at `size` pixels; a character outside ASCII that is not in the table counts as a digit. */

@@ -29,6 +29,9 @@ export const CATEGORY = {
   theory: '#aa4488',
 } as const;
 
+/** Several laws side by side, in this order: Okabe and Ito's, the most distinct first. */
+export const SERIES = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9'] as const;
+
 /** Viridis at t = 0, 1/16 ... 13/16. */
 const VIRIDIS = [
   '#440154', '#48186a', '#472d7b', '#424086', '#3b528b', '#33638d', '#2c728e', '#26828e',

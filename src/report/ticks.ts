@@ -27,6 +27,8 @@ export interface TickOptions {
   direction: 'x' | 'y';
   /** power: 10^4, 2×10^4. plain: 0.5. percent: the value times 100. */
   format: 'power' | 'plain' | 'percent';
+  /** Only whole numbers, for counts. */
+  isWhole?: boolean;
 }
 
 const INSIDE = 1e-9;
@@ -70,6 +72,9 @@ function logTicks(options: TickOptions): Ticks {
     if (values.length < 2) continue;
     const major = label(values);
     if (!fits(major, options)) continue;
+    // Over less than a factor of three round values of a linear axis may be more.
+    const even = values.length === 2 && hi - lo < 0.5 && format !== 'power' ? linearTicks(options) : [];
+    if (even.length > 2) return { major: even, minor: [] };
     const isDense = (options.length * Math.log10(10 / 9)) / (hi - lo) < 2.5;
     return { major, minor: isDense ? [] : minor.filter((v) => !values.includes(v)) };
   }
@@ -88,9 +93,10 @@ function linearTicks(options: TickOptions): Tick[] {
   const [lo, hi] = options.domain;
   const span = hi - lo;
   const smallest = Math.floor(Math.log10(span / 8));
-  for (let k = smallest; k <= smallest + 3; k++) {
+  for (let k = smallest; k <= Math.max(smallest, 0) + 3; k++) {
     for (const m of [1, 2, 5]) {
       const step = m * 10 ** k;
+      if (options.isWhole && step < 1) continue;
       const first = Math.ceil(lo / step - INSIDE);
       const last = Math.floor(hi / step + INSIDE);
       if (last - first > 7) continue;

@@ -6,19 +6,26 @@ import type { FitConfig } from '../config/config.ts';
 import {
   type Cluster,
   type CurveFit,
+  crossCheck,
   type Diagnostic,
+  type FitOptions,
   type FitPoint,
   fitCurve,
   fitLaw,
   fitValleys,
   type IsoflopFit,
+  judgeRuns,
   type LawFit,
   recutIsoflops,
   type SelectOptions,
 } from '../fit/fit.ts';
 import { LabError } from '../lib/errors.ts';
+import { formatFlops } from '../lib/format.ts';
 import type { RunRecord } from '../log/record.ts';
+import { type RateCell, rateCells } from './rates.ts';
+import { factsOf } from './record-facts.ts';
 import { type Counting, countingName, pointsOf } from './record-points.ts';
+import { type Spread, spreads } from './spread.ts';
 
 /** A result, or why there is none. */
 export type Outcome<T> = { fit: T; refused: null } | { fit: null; refused: string };
@@ -33,6 +40,8 @@ export interface CountingFits {
   is_recut: boolean;
   isoflop: Outcome<IsoflopFit>;
   surface: Outcome<LawFit>;
+  /** What the records say against fits of them, and second fits against the first, the latter for the first counting. */
+  diagnostics: Diagnostic[];
 }
 
 /** `L(N) = E + (x_c / N)^alpha` over the runs of one horizon, N counting all parameters. */
@@ -50,9 +59,16 @@ export interface GroupAnalysis {
   fits: CountingFits[];
   /** L(N) at the one horizon that most sizes share; null where none is shared by `MIN_SIZES`. */
   size_curve: SizeCurve | null;
+  /** Cells that were repeated with other seeds. */
+  spreads: Spread[];
+  /** Cells that tried several learning rates; no law is fitted to their runs. */
+  rate_cells: RateCell[];
   /** Sentences for people about this group, each once. */
   warnings: string[];
 }
+
+/** Runs a cell from which on a group is there to measure their spread, and no law is fitted to it. */
+const MANY_SEEDS = 5;
 
 /** Sizes at one horizon from which L(N) is fitted: one more than its constants. */
 const MIN_SIZES = 4;
@@ -70,6 +86,12 @@ export interface AnalyseOptions extends Omit<FitConfig, 'cluster'> {
   seed: number;
   /** The countings side by side. Default total and non_embedding, under 6 N D. */
   countings?: readonly Counting[];
+  /** How the law of Approach 3 is fitted, beside the resampling. Default Chinchilla's with fitLaw's defaults. */
+  law?: FitOptions;
+  /** What is done with the points of each counting before any fit: weights, for instance. */
+  prepare?: (points: FitPoint[]) => FitPoint[];
+  /** Whether other fits check the law of the first counting. Default true. */
+  checks?: boolean;
 }
 
 /** The analysis of every group, in the order in which groups first occur. */
@@ -85,10 +107,24 @@ export function analyseRecords(records: readonly RunRecord[], options: AnalyseOp
 }
 
 function analyseGroup(name: string, records: RunRecord[], options: AnalyseOptions): GroupAnalysis {
-  const fits = (options.countings ?? COUNTINGS).map((counting) => fitCounting(records, counting, options));
+  const design = { spreads: spreads(records), rate_cells: rateCells(records) };
   const num_finished = records.filter(({ status }) => status === 'finished').length;
+  const about = { name, records, num_finished, ...design };
+  if (options.countings === undefined && !isForLaws(num_finished, design))
+    return { ...about, fits: [], size_curve: null, warnings: warningsOf(records, [], null) };
+  const fits = (options.countings ?? COUNTINGS).map((counting, i) => {
+    const own = fitCounting(records, counting, options);
+    return i === 0 ? { ...own, diagnostics: [...own.diagnostics, ...secondFits(own, options)] } : own;
+  });
   const size_curve = sizeCurve(fits[0]!.points, options);
-  return { name, records, num_finished, fits, size_curve, warnings: warningsOf(records, fits, size_curve) };
+  return { ...about, fits, size_curve, warnings: warningsOf(records, fits, size_curve) };
+}
+
+/** Whether a law may be fitted to the runs: not where they differ in their rate, nor where they repeat a few cells. */
+function isForLaws(num_finished: number, { spreads, rate_cells }: Pick<GroupAnalysis, 'spreads' | 'rate_cells'>) {
+  const num_repeated = spreads.reduce((sum, { num_runs }) => sum + num_runs, 0);
+  const is_repeated = num_repeated === num_finished && num_repeated >= MANY_SEEDS * spreads.length;
+  return rate_cells.length === 0 && !(spreads.length > 0 && is_repeated);
 }
 
 /** Fits L(N) where at least `MIN_SIZES` sizes were trained on equally many tokens, as a grid does and isoFLOPs do not. */
@@ -98,15 +134,18 @@ function sizeCurve(points: readonly FitPoint[], options: AnalyseOptions): SizeCu
   const D = horizons.find((horizon) => sizesAt(horizon) >= MIN_SIZES);
   if (D === undefined) return null;
   const runs = points.filter((point) => point.D === D).map(({ N, L }) => ({ x: N, L }));
-  const resampling = { bootstrap: options.bootstrap, cluster: 'x', seed: options.seed } as const;
+  const resampling = { bootstrap: options.bootstrap, cluster: 'x', seed: options.seed, keep_draws: true } as const;
   return { D, curve: attempt(() => fitCurve(runs, resampling)) };
 }
 
 function fitCounting(records: RunRecord[], counting: Counting, options: AnalyseOptions): CountingFits {
-  const points = pointsOf(records, counting);
-  const common = { min_tokens: options.min_tokens ?? 0 };
+  const counted = pointsOf(records, counting);
+  const common = { min_tokens: options.min_tokens ?? 0, drop_highest: options.law?.drop_highest ?? 0 };
   const resampling = { ...common, bootstrap: options.bootstrap, cluster: options.cluster, seed: options.seed };
+  const points = options.prepare ? options.prepare(counted) : counted;
   const cut = isoflopCut(records, points, counting, common);
+  const surface = attempt(() => fitLaw(points, { law: 'chinchilla', ...options.law, ...resampling, keep_draws: true }));
+  const floor_error = surface.fit?.standard_errors?.['E'] ?? null;
   return {
     counting,
     name: countingName(counting),
@@ -117,8 +156,17 @@ function fitCounting(records: RunRecord[], counting: Counting, options: AnalyseO
       if (cut.points.length === 0) throw new LabError('too_little_data', 'no budget is shared by enough sizes');
       return fitValleys(cut.points, { ...resampling, budgets: cut.budgets });
     }),
-    surface: attempt(() => fitLaw(points, { ...resampling, law: 'chinchilla', keep_draws: true })),
+    surface,
+    diagnostics: [...judgeRuns(factsOf(records, counting), floor_error), ...cut.diagnostics],
   };
+}
+
+/** What other fits to the same points say of the law of Approach 3; nothing where it was refused. */
+function secondFits({ points, isoflop, surface }: CountingFits, options: AnalyseOptions): Diagnostic[] {
+  if (!surface.fit || options.checks === false) return [];
+  const { bootstrap, cluster, seed, min_tokens = 0 } = options;
+  const law = { law: 'chinchilla', min_tokens, ...options.law, bootstrap, cluster, seed };
+  return crossCheck(points, surface.fit, { ...law, valleys: isoflop.fit });
 }
 
 /** The runs at equal compute: as planned under the counting they were planned in, cut anew under any other. */
@@ -127,11 +175,11 @@ export function isoflopCut(
   points: FitPoint[],
   counting: Counting,
   selection: SelectOptions,
-): { points: FitPoint[]; budgets: number[]; is_recut: boolean } {
+): { points: FitPoint[]; budgets: number[]; is_recut: boolean; diagnostics: Diagnostic[] } {
   const planned = plannedBudgets(records, counting);
-  if (planned) return { points, budgets: planned, is_recut: false };
-  const { points: cut, budgets } = recutIsoflops(points, selection);
-  return { points: cut, budgets, is_recut: true };
+  if (planned) return { points, budgets: planned, is_recut: false, diagnostics: [] };
+  const { points: cut, budgets, diagnostics } = recutIsoflops(points, selection);
+  return { points: cut, budgets, is_recut: true, diagnostics };
 }
 
 /** The budgets of the plan where they were planned in this counting; null otherwise. */
@@ -159,7 +207,7 @@ function warningsOf(
   size_curve: SizeCurve | null,
 ): string[] {
   const warnings: string[] = [];
-  for (const status of ['diverged', 'failed', 'cancelled', 'preempted', 'running'] as const) {
+  for (const status of ['cancelled', 'preempted', 'running'] as const) {
     const count = records.filter((record) => record.status === status).length;
     if (count > 0) warnings.push(`${count} ${count === 1 ? 'run' : 'runs'} ${status}: left out of every fit`);
   }
@@ -173,7 +221,8 @@ function warningsOf(
 function fitWarnings(fits: readonly CountingFits[]): string[] {
   const countings = new Map<string, string[]>();
   const add = (sentence: string, name: string) => countings.set(sentence, [...(countings.get(sentence) ?? []), name]);
-  for (const { name, isoflop, surface } of fits) {
+  for (const { name, isoflop, surface, diagnostics } of fits) {
+    for (const message of briefly(diagnostics)) add(message, name);
     for (const [approach, { fit, refused }] of [
       ['Approach 2', isoflop],
       ['Approach 3', surface],
@@ -183,7 +232,7 @@ function fitWarnings(fits: readonly CountingFits[]): string[] {
     }
   }
   return [...countings].map(([sentence, names]) =>
-    names.length === fits.length ? sentence : `${names.join(', ')}, ${sentence}`,
+    names.length === fits.length ? sentence : `${names.join('; ')}, ${sentence}`,
   );
 }
 
@@ -192,6 +241,18 @@ function briefly(diagnostics: readonly Diagnostic[]): string[] {
   const kinds = [...new Set(diagnostics.map(({ name }) => name))];
   return kinds.map((kind) => {
     const [first, ...others] = diagnostics.filter(({ name }) => name === kind);
-    return others.length === 0 ? first!.message : `${first!.message} (and ${others.length} more like it)`;
+    return others.length === 0 ? first!.message : `${first!.message} (also ${also(others)})`;
   });
+}
+
+/** What the others are about: their budgets, columns or constants where they name one, else how many there are. */
+function also(others: readonly Diagnostic[]): string {
+  const subjects = others.map(({ values }) =>
+    typeof values['C'] === 'number'
+      ? `C = ${formatFlops(values['C'], 3)}`
+      : (values['input'] ?? values['param'] ?? null),
+  );
+  const named = [...new Set(subjects.filter((subject) => subject !== null))];
+  const is_told = named.length > 0 && subjects.every((subject) => subject !== null);
+  return is_told ? named.join(', ') : `${others.length} more like it`;
 }

@@ -14,16 +14,20 @@ import {
   type ScalingPanel,
 } from '../report/report.ts';
 import type { CountingFits, GroupAnalysis } from './analyse.ts';
+import { checkFigures } from './check-figures.ts';
+import type { GroupChecks } from './checks.ts';
 import { exponentRows, theoryExponents } from './exponent-rows.ts';
 
-/** The figures of a group: learning curves, exponents, then for each counting valleys and scaling, then the surface. */
-export function groupFigures(group: GroupAnalysis): ReportFigure[] {
+/** The figures of a group: learning curves, exponents, then for each counting valleys and scaling, then the surface and
+ * its checks. */
+export function groupFigures(group: GroupAnalysis, checks: GroupChecks): ReportFigure[] {
   const surface = group.fits[0];
   return [
     learningCurvesOf(group),
     exponentsOf(group),
     ...group.fits.flatMap((fits) => [valleysOf(fits), scalingOf(fits)]),
     ...(surface ? [contoursOf(surface), residualsOf(surface, group.records)] : []),
+    ...checkFigures(group, checks),
   ].filter((figure) => figure !== null);
 }
 
@@ -142,18 +146,22 @@ function residualsOf(fits: CountingFits, records: readonly RunRecord[]): ReportF
   if (!fit) return null;
   const budgets = new Map(records.map(({ run_id, budget_flops }) => [run_id, budget_flops]));
   const left_out = new Set(fit.dropped.map(({ id }) => id));
+  const far = fit.diagnostics.find(({ name }) => name === 'outliers')?.values['ids'];
+  const outliers = new Set<unknown>(Array.isArray(far) ? far : []);
   const points = fits.points
     .filter(({ id }) => !left_out.has(id!))
     .map(({ N, D, L, id }) => {
       const predicted = predictLoss(fit, { N, D });
-      return { N, D, predicted, residual: Math.log(L / predicted), C: budgets.get(id!) ?? null };
+      const outlier = outliers.has(id) ? id! : null;
+      return { N, D, predicted, residual: Math.log(L / predicted), C: budgets.get(id!) ?? null, outlier };
     });
   return {
     id: 'residuals',
     title: 'What the fitted law leaves over',
     caption:
       'Residuals of log loss against size, data and predicted loss. A pattern, rather than scatter about zero, means ' +
-      'that the law is not the right form here, and that its exponents should not be trusted far out.',
+      'that the law is not the right form here, and that its exponents should not be trusted far out. Dashes far from ' +
+      'zero are offsets that all runs of a size share; ringed runs lie six robust standard deviations off.',
     svg: residualsFigure({ points, ...sizeTitle(fits) }),
   };
 }

@@ -1,9 +1,10 @@
 /** @file A table of points, from another program or a paper, into the points that laws are fitted to.
  * Reads text, not files. Columns are named on the command line (`N=Model Size,C=Training FLOP,L=loss`) or carry the
- * symbols themselves; S, U and B (steps, unique tokens, tokens a batch) are for the laws that read them. D = C/(6 N)
- * where D is absent, C = 6 N D where C is. Every fault of the table is reported in one go with its place, since a
- * table has seldom only one.
+ * symbols themselves; S, U and B (steps, unique tokens, tokens a batch) are for the laws that read them. What follows
+ * from other columns may be absent: D = C/(6 N), C = 6 N D, S = D/B, B = D/S, U = D/epochs. Every fault of the table is
+ * reported in one go with its place, since a table has seldom only one.
  */
+import path from 'node:path';
 import { suggest } from '../config/config.ts';
 import type { FitPoint } from '../fit/fit.ts';
 import { LabError } from '../lib/errors.ts';
@@ -15,11 +16,37 @@ export interface PointsFile {
   file: string;
   /** `symbol=column, ...`; a symbol that is not named is looked for under its own name. */
   columns?: string;
+  /** The quantities that the rows must give, besides L. Default N and D. */
+  needs?: readonly string[];
 }
 
 /** What a column can be. */
-const SYMBOLS = ['N', 'D', 'C', 'L', 'S', 'U', 'B', 'weight', 'group', 'id'] as const;
+const SYMBOLS = ['N', 'D', 'C', 'L', 'S', 'U', 'B', 'epochs', 'weight', 'group', 'id'] as const;
 type Quantity = (typeof SYMBOLS)[number];
+
+/** What a quantity is, for messages. */
+const MEANINGS: Partial<Record<Quantity, string>> = {
+  N: 'parameters',
+  D: 'training tokens',
+  C: 'training FLOPs',
+  L: 'loss in nats a token',
+  S: 'training steps',
+  U: 'unique training tokens',
+  B: 'tokens a batch',
+  epochs: 'passes over the unique tokens',
+};
+
+/** Columns from which an absent one follows, each way by itself. */
+const FOLLOWS: Partial<Record<Quantity, readonly (readonly Quantity[])[]>> = {
+  D: [
+    ['N', 'C'],
+    ['S', 'B'],
+  ],
+  C: [['N', 'D']],
+  S: [['D', 'B']],
+  B: [['D', 'S']],
+  U: [['D', 'epochs']],
+};
 
 /** What other tables call them; for suggestions only. */
 const ALIASES: Partial<Record<Quantity, readonly string[]>> = {
@@ -29,7 +56,8 @@ const ALIASES: Partial<Record<Quantity, readonly string[]>> = {
   L: ['loss', 'val_loss', 'validation loss', 'test_loss', 'eval_loss', 'final loss'],
   S: ['steps', 'num_steps', 'training steps'],
   U: ['unique tokens', 'unique_tokens', 'num_unique_tokens'],
-  B: ['batch', 'batch size', 'batch_tokens'],
+  B: ['batch', 'batch size', 'batch_tokens', 'batch tokens'],
+  epochs: ['epoch', 'num_epochs'],
 };
 
 /** Faults listed before the rest is only counted. */
@@ -44,13 +72,14 @@ interface Fault {
   problem: string;
 }
 
-/** The points of a table, one a row, each with the id `file:line` where the table has none.
+/** The points of a table, one a row, each with the id `file:line` where the table has none. N, D or C that the rows
+ * need not give and do not is NaN.
  * @throws LabError('usage') with `file:line:column: symbol: problem` for every fault, the first 20 in words.
  */
-export function readPoints({ text, file, columns }: PointsFile): FitPoint[] {
+export function readPoints({ text, file, columns, needs = ['N', 'D'] }: PointsFile): FitPoint[] {
   const [header, ...rows] = parseCsv(text, file);
   if (!header) throw new LabError('usage', `${file} is empty; it needs a header line and one line a run`);
-  const places = findColumns(header, file, columns);
+  const places = findColumns(header, { file, columns, needs: needs as readonly Quantity[] });
   if (rows.length === 0) throw new LabError('usage', `${file} has a header but no rows; it needs one line a run`);
   const faults: Fault[] = [];
   const points = rows.map((row) => readRow(row, header.length, places, file, faults));
@@ -79,7 +108,10 @@ function parseColumns(columns: string): Map<Quantity, string> {
 }
 
 /** The position of each symbol's column. */
-function findColumns(header: readonly Cell[], file: string, columns: string | undefined): Map<Quantity, number> {
+function findColumns(
+  header: readonly Cell[],
+  { file, columns, needs }: { file: string; columns: string | undefined; needs: readonly Quantity[] },
+): Map<Quantity, number> {
   const names = header.map((cell) => cell.text.trim());
   const wanted = columns === undefined ? new Map<Quantity, string>() : parseColumns(columns);
   const places = new Map<Quantity, number>();
@@ -91,29 +123,44 @@ function findColumns(header: readonly Cell[], file: string, columns: string | un
     else if (wanted.has(symbol)) faults.push(`${symbol}: no column "${name}"${meant(name, names)}`);
     if (at !== names.lastIndexOf(name)) faults.push(`${symbol}: two columns are named "${name}"`);
   }
-  const absent = (symbol: Quantity): boolean => !places.has(symbol) && !wanted.has(symbol);
-  for (const symbol of ['N', 'L'] as const) if (absent(symbol)) faults.push(needs(symbol, names));
-  if (absent('D') && absent('C')) faults.push(`${needs('D', names)}, or ${needs('C', names)}`);
+  const is_given = (symbol: Quantity): boolean => places.has(symbol) || wanted.has(symbol);
+  const absent = [...new Set<Quantity>([...needs, 'L'])].filter(
+    (symbol) => !is_given(symbol) && !FOLLOWS[symbol]?.some((others) => others.every(is_given)),
+  );
+  faults.push(...absent.map(lacks));
   if (faults.length > 0) {
     const place = `${file}:${header[0]!.line}:1`;
-    const listed = `${place}: the columns are ${names.map((name) => `"${name}"`).join(', ')}`;
-    throw new LabError('usage', [...faults.map((fault) => `${place}: ${fault}`), listed].join('\n'));
+    const listed = [`the columns are ${names.map((name) => `"${name}"`).join(', ')}`];
+    if (absent.length > 0) listed.push(`name what is missing with ${example(absent, wanted, names)}`);
+    throw new LabError('usage', [...faults, ...listed].map((line) => `${place}: ${line}`).join('\n'));
   }
   return places;
+}
+
+/** `no column for U (unique training tokens), nor for epochs beside D`. */
+function lacks(symbol: Quantity): string {
+  const others = (FOLLOWS[symbol] ?? []).map((columns) => columns.join(' and '));
+  const instead = others.length === 0 ? '' : `; ${others.join(', or ')} would do too`;
+  return `no column for ${symbol} (${MEANINGS[symbol] ?? 'its variable'})${instead}`;
+}
+
+/** The option that names the absent columns, with those that probably hold them, besides those named already. */
+function example(absent: readonly Quantity[], wanted: ReadonlyMap<Quantity, string>, names: readonly string[]): string {
+  const parts = new Map<Quantity, string>(wanted);
+  const likely = (symbol: Quantity): string | undefined =>
+    names.find((name) => name.toLowerCase() === symbol.toLowerCase() || ALIASES[symbol]?.includes(name.toLowerCase()));
+  for (const symbol of absent) {
+    const others = likely(symbol) === undefined ? (FOLLOWS[symbol] ?? []) : [];
+    const inferred = others.find((columns) => columns.every((c) => wanted.has(c) || likely(c) !== undefined));
+    for (const column of inferred ?? [symbol]) if (!parts.has(column)) parts.set(column, likely(column) ?? '...');
+  }
+  const own = [...parts].filter(([symbol, name]) => symbol !== name);
+  return `--columns "${own.map(([symbol, name]) => `${symbol}=${name}`).join(',')}"`;
 }
 
 function meant(name: string, names: readonly string[]): string {
   const near = suggest(name, names);
   return near === undefined ? '' : ` (did you mean "${near}"?)`;
-}
-
-/** What is missing for a symbol, with the column that probably holds it. */
-function needs(symbol: Quantity, names: readonly string[]): string {
-  const known = ALIASES[symbol] ?? [];
-  const likely = names.find(
-    (name) => name.toLowerCase() === symbol.toLowerCase() || known.includes(name.toLowerCase()),
-  );
-  return `no column for ${symbol}${likely === undefined ? `; name it with --columns "${symbol}=..."` : `; did you mean --columns "${symbol}=${likely}"?`}`;
 }
 
 function readRow(
@@ -141,13 +188,18 @@ function readRow(
     if (problem) faults.push({ cell, problem: `${symbol}: ${problem}` });
     return value;
   };
-  const [N, L, weight] = [number('N')!, number('L')!, number('weight')];
-  let [D, C] = [number('D'), number('C')];
-  D ??= C! / (6 * N);
-  C ??= 6 * N * D;
-  const [S, U, B] = [number('S'), number('U'), number('B')];
+  const [N, L, weight] = [number('N') ?? Number.NaN, number('L')!, number('weight')];
+  let [D, C, S, U, B] = [number('D'), number('C'), number('S'), number('U'), number('B')];
+  const epochs = number('epochs');
+  D ??= C === undefined ? undefined : C / (6 * N);
+  if (S !== undefined && B !== undefined && !(D! > 0)) D = S * B;
+  C ??= 6 * N * (D ?? Number.NaN);
+  if (D !== undefined && B !== undefined) S ??= D / B;
+  if (D !== undefined && S !== undefined) B ??= D / S;
+  if (D !== undefined && epochs !== undefined) U ??= D / epochs;
+  D ??= Number.NaN;
   const group = cellOf('group')?.text.trim();
-  const id = cellOf('id')?.text.trim() || `${file}:${line}`;
+  const id = cellOf('id')?.text.trim() || `${path.basename(file)}:${line}`;
   return {
     ...{ N, D, C, L, id },
     ...(S === undefined ? {} : { S }),

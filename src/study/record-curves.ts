@@ -1,7 +1,7 @@
-/** @file Run records -> training curves for Approach 1, under a counting chosen now and not when training.
- * A curve is the validation losses of one run after its warmup; its C a token is that of the whole run.
+/** @file Run records -> training curves for Approach 1 and the critical batch, under a counting chosen now and not when
+ * training. A curve is the validation losses of one run after its warmup; its C a token is that of the whole run.
  */
-import type { TrainingCurve } from '../fit/fit.ts';
+import type { BatchCurve, TrainingCurve } from '../fit/fit.ts';
 import type { RunRecord } from '../log/record.ts';
 import type { Counting } from './record-points.ts';
 
@@ -19,5 +19,17 @@ export function curvesOf(records: readonly RunRecord[], { params, flops }: Count
     // A fixed_cosine decays at the longest run's horizon, beyond its own last step.
     const decays_at = (num_tokens * schedule.horizon_steps) / record.num_steps;
     return [{ N, flops_per_token, points, decays_at: schedule.kind === 'constant' ? null : decays_at, id: run_id }];
+  });
+}
+
+/** One curve over steps a finished run that was evaluated more than once after warmup, with its tokens a batch. */
+export function batchCurvesOf(records: readonly RunRecord[], { params }: Counting): BatchCurve[] {
+  return records.flatMap((record): BatchCurve[] => {
+    const { status, eval_curve, schedule, num_tokens, num_steps } = record;
+    if (status !== 'finished' || num_steps === 0) return [];
+    const points = eval_curve.flatMap(({ step, val_loss }) =>
+      step > schedule.warmup_steps && val_loss !== null ? [{ S: step, L: val_loss }] : [],
+    );
+    return points.length < 2 ? [] : [{ N: record.num_params[params], B: num_tokens / num_steps, points }];
   });
 }

@@ -3,26 +3,43 @@
  * from a folder at any time.
  */
 import { createHash } from 'node:crypto';
-import { canonicalJson, type FitConfig } from '../config/config.ts';
+import { type Claim, canonicalJson, type FitConfig } from '../config/config.ts';
 import { formatFixed, formatInterval, formatNumber } from '../lib/format.ts';
 import { fitPath, writeJsonAtomic } from '../log/log.ts';
 import { type RunRecord, SCHEMA_VERSION } from '../log/record.ts';
 import { type Headline, type ReportInput, writeReport } from '../report/report.ts';
 import { analyseRecords, type GroupAnalysis } from './analyse.ts';
+import { checkGroup, type GroupChecks, plainChecks } from './checks.ts';
+import { type ClaimResult, judgeClaims } from './claims/claims.ts';
+import { type Freezing, frozenIn } from './claims/freeze.ts';
 import { exponentRows, theoryExponents } from './exponent-rows.ts';
 import { groupFigures } from './figures.ts';
 import { formatSummary, lawRows } from './summary.ts';
 
 export { analyseRecords, type CountingFits, type GroupAnalysis, isoflopCut } from './analyse.ts';
+export { freezeClaims } from './claims/freeze.ts';
+export { type ClaimPower, simulatePower } from './claims/power.ts';
+export { claimLines, powerLines } from './claims/table.ts';
 export { exponentRows } from './exponent-rows.ts';
 export { type PointsFile, readPoints } from './points.ts';
-export { curvesOf } from './record-curves.ts';
-export { ALL_COUNTINGS, type Counting, type FlopsCounting, type ParamsCounting, pointsOf } from './record-points.ts';
+export { batchCurvesOf, curvesOf } from './record-curves.ts';
+export { factsOf } from './record-facts.ts';
+export {
+  ALL_COUNTINGS,
+  type Counting,
+  countingName,
+  type FlopsCounting,
+  type ParamsCounting,
+  pointsOf,
+} from './record-points.ts';
 export { formatSummary };
 
 /** What a finished study left behind. */
 export interface StudyResult {
   groups: GroupAnalysis[];
+  claims: ClaimResult[];
+  /** How the claims stand to those frozen before the runs; null where none were. */
+  freezing: Freezing | null;
   /** Path of report.html. */
   report: string;
   files: string[];
@@ -38,45 +55,70 @@ export interface StudyInput {
   fit: FitConfig;
   /** Seed of the bootstrap. */
   seed: number;
+  claims: readonly Claim[];
 }
+
+/** Replicates of the bootstrap behind a verdict, at least; 90% ends to 2%. */
+export const CLAIM_REPLICATES = 2000;
 
 /** Fits the records of a study and writes fit.json, report.html and the figures into `dir`. Throws `storage`. */
 export async function finishStudy(dir: string, records: readonly RunRecord[], input: StudyInput): Promise<StudyResult> {
-  const groups = analyseRecords(records, { ...input.fit, seed: input.seed });
-  writeJsonAtomic(fitPath(dir), fitFile(input.name, groups));
-  const { html, files } = await writeReport(dir, reportInput(groups, input));
-  return { groups, report: html, files };
+  const options = { ...input.fit, seed: input.seed };
+  const groups = analyseRecords(records, options);
+  const claims = judgeClaims(input.claims, records, { bootstrap: CLAIM_REPLICATES, seed: input.seed });
+  const freezing = frozenIn(dir, input.claims);
+  const checked = groups.map((group) => ({ group, checks: checkGroup(group, options) }));
+  writeJsonAtomic(fitPath(dir), { ...fitFile(input.name, checked), claims, claims_frozen: freezing });
+  const { html, files } = await writeReport(dir, reportInput(checked, input));
+  return { groups, claims, freezing, report: html, files };
 }
 
-/** fit.json: every fit of every group as plain data, without the bootstrap's draws. */
-function fitFile(study: string, groups: readonly GroupAnalysis[]) {
-  return { schema_version: SCHEMA_VERSION, study, groups: groups.map(plainGroup) };
+/** A group and what second looks say of its fits. */
+interface Checked {
+  group: GroupAnalysis;
+  checks: GroupChecks;
+}
+
+/** fit.json: every fit of every group and its checks as plain data, without the bootstrap's draws. */
+function fitFile(study: string, checked: readonly Checked[]) {
+  const groups = checked.map(({ group, checks }) => ({ ...plainGroup(group), checks: plainChecks(checks) }));
+  return { schema_version: SCHEMA_VERSION, study, groups };
 }
 
 /** A group's fits as plain data. */
-export function plainGroup({ name, num_finished, fits, size_curve, warnings }: GroupAnalysis) {
+export function plainGroup({ name, num_finished, fits, size_curve, spreads, rate_cells, warnings }: GroupAnalysis) {
   return {
     name,
     num_runs: num_finished,
-    fits: fits.map(({ counting, isoflop, surface, is_recut }) => {
-      const { draws, ...law } = surface.fit ?? { draws: undefined };
-      const chinchilla = surface.fit ? law : null;
-      return {
-        counting,
-        is_recut,
-        isoflop: isoflop.fit,
-        isoflop_refused: isoflop.refused,
-        chinchilla,
-        chinchilla_refused: surface.refused,
-      };
-    }),
-    size_curve: size_curve && { D: size_curve.D, fit: size_curve.curve.fit, refused: size_curve.curve.refused },
+    fits: fits.map(({ counting, isoflop, surface, is_recut, diagnostics }) => ({
+      counting,
+      is_recut,
+      isoflop: isoflop.fit,
+      isoflop_refused: isoflop.refused,
+      chinchilla: withoutDraws(surface.fit),
+      chinchilla_refused: surface.refused,
+      diagnostics,
+    })),
+    size_curve: size_curve && {
+      D: size_curve.D,
+      fit: withoutDraws(size_curve.curve.fit),
+      refused: size_curve.curve.refused,
+    },
+    ...(spreads.length > 0 ? { spreads } : {}),
+    ...(rate_cells.length > 0 ? { rate_cells } : {}),
     warnings,
   };
 }
 
-function reportInput(groups: readonly GroupAnalysis[], input: StudyInput): ReportInput {
-  const hashes = groups.flatMap(({ records }) => records.map(({ config_hash }) => config_hash)).sort();
+/** A fit without the values of every bootstrap replicate. */
+function withoutDraws<T extends { draws?: unknown }>(fit: T | null): Omit<T, 'draws'> | null {
+  if (!fit) return null;
+  const { draws: _, ...plain } = fit;
+  return plain;
+}
+
+function reportInput(checked: readonly Checked[], input: StudyInput): ReportInput {
+  const hashes = checked.flatMap(({ group: { records } }) => records.map(({ config_hash }) => config_hash)).sort();
   return {
     name: input.name,
     description: input.description,
@@ -86,12 +128,12 @@ function reportInput(groups: readonly GroupAnalysis[], input: StudyInput): Repor
     ...(input.config === undefined ? {} : { config: input.config }),
     headlines: [],
     warnings: [],
-    groups: groups.map((group) => ({
+    groups: checked.map(({ group, checks }) => ({
       name: group.name,
       title: titleOf(group),
       headlines: headlinesOf(group),
       warnings: group.warnings,
-      figures: groupFigures(group),
+      figures: groupFigures(group, checks),
       exponents: exponentRows(group),
       laws: lawRows(group),
       runs: group.records,

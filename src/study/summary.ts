@@ -4,6 +4,7 @@ import type { LawFit } from '../fit/fit.ts';
 import { formatCount, formatFixed, formatInterval, formatNumber } from '../lib/format.ts';
 import type { LawRow } from '../report/report.ts';
 import type { GroupAnalysis } from './analyse.ts';
+import { rateLines, spreadLines } from './cell-tables.ts';
 import { exponentRows, isUndecided, theoryExponents } from './exponent-rows.ts';
 
 /** The fitted constants of every counting of a group. */
@@ -54,7 +55,9 @@ function formatGroup(group: GroupAnalysis): string {
   const lines = [
     `${name}: ${num_finished} of ${records.length} runs finished, ${first?.corpus.name ?? ''}` +
       (entropy === null ? '' : `, exact entropy ${formatFixed(entropy, 4)} nats a token`),
-    ...exponentLines(group),
+    ...rateLines(group.rate_cells),
+    ...spreadLines(group.spreads),
+    ...(group.fits.length > 0 ? exponentLines(group) : []),
     ...group.fits.flatMap(({ name, surface: { fit } }) => (fit ? lawLines(fit, name, fit.residuals.rms) : [])),
     ...sizeCurveLines(group),
   ];

@@ -2,7 +2,7 @@
  * Toy runs cannot fill a card, so several share one. `auto` takes the cards that the environment lets this process see
  * and as many slots on each as its free memory holds of the largest run that waits. The places go round the cards, so
  * that few runs spread. Pure: what nvidia-smi said, the plan's estimate and the number of cores come in as arguments.
- * A card is bound by CUDA_VISIBLE_DEVICES, with CUDA told to count as nvidia-smi does.
+ * A card is bound by its UUID in CUDA_VISIBLE_DEVICES, by its index where nvidia-smi cannot be asked.
  */
 import { LabError } from '../lib/errors.ts';
 import type { Place } from './executor.ts';
@@ -23,6 +23,8 @@ export interface DeviceFacts {
   query: CardQuery;
   /** CUDA_VISIBLE_DEVICES of this process. */
   visible: string | undefined;
+  /** CUDA_DEVICE_ORDER of this process. */
+  order: string | undefined;
   /** Memory that the largest run that waits needs, estimated. */
   run_bytes: number;
   num_cores: number;
@@ -47,9 +49,9 @@ const MAX_AUTO_SLOTS = 8;
 const ONE_SLOT = 'one slot a card where its free memory is not known; --slots-per-device gives it more';
 
 /** What counts of a card here; a card that was not asked has neither number. */
-type Room = Pick<Card, 'index' | 'free_mb' | 'memory_mb'>;
+type Room = Pick<Card, 'index' | 'uuid' | 'free_mb' | 'memory_mb'>;
 
-const UNKNOWN = { free_mb: null, memory_mb: null };
+const UNKNOWN = { uuid: null, free_mb: null, memory_mb: null };
 
 /** MiB of a card that a worker may take. */
 const needOf = ({ run_bytes }: DeviceFacts): number => run_bytes / 2 ** 20 + PROCESS_MB;
@@ -81,8 +83,9 @@ export function placeWorkers(request: DeviceRequest, facts: DeviceFacts): Placem
     return countSlots(room, { wanted: slots_per_device, need_mb, max_cores });
   });
   if (slots_per_device === undefined && rooms.some(({ free_mb }) => free_mb === null)) notes.push(ONE_SLOT);
+  notes.push(...orderNote(facts), ...kindsNote(request, seen, indices));
   notes.push(...rooms.flatMap((room, i) => tightNote(room, slots[i]!, need_mb)));
-  const places = roundRobin(indices, slots);
+  const places = roundRobin(rooms, slots);
   if (workers !== undefined && workers > places.length) {
     throw new LabError(
       'usage',
@@ -115,20 +118,64 @@ export function visibleCards(cards: readonly Card[], visible: string | undefined
   return seen;
 }
 
-/** Cards that have room for the largest run; all, where none has. */
+/** Of the cards of one name, those that have room for the largest run; all of them, where none has. A run goes on after
+ * a stop only on a card of the name that it began on, so of several names the one with the most memory is taken. */
 function autoDevices(seen: readonly Card[], facts: DeviceFacts): number[] {
   const { query, visible } = facts;
   if (seen.length === 0) {
     const why = query.cards.length === 0 ? 'nvidia-smi lists none' : `CUDA_VISIBLE_DEVICES=${visible} hides them all`;
     throw new LabError('no_backend', `--devices auto found no NVIDIA card: ${why}; see "scaling-lab doctor"`);
   }
+  const whole = seen.filter(({ is_sliced }) => !is_sliced);
+  if (whole.length === 0) throw slicedError(seen[0]!);
+  const alike = largestKind(whole);
   const need_mb = needOf(facts);
-  const roomy = seen.filter(({ free_mb }) => free_mb === null || free_mb * FILL >= need_mb);
-  return (roomy.length > 0 ? roomy : seen).map(({ index }) => index);
+  const roomy = alike.filter(({ free_mb }) => free_mb === null || free_mb * FILL >= need_mb);
+  return (roomy.length > 0 ? roomy : alike).map(({ index }) => index);
+}
+
+/** The cards of the name that has the most memory, the first of equals. */
+function largestKind(cards: readonly Card[]): Card[] {
+  const kinds = [...new Set(cards.map(({ name }) => name))].map((name) => cards.filter((card) => card.name === name));
+  const memory = (kind: readonly Card[]) => kind.reduce((sum, { memory_mb }) => sum + (memory_mb ?? 0), 0);
+  return kinds.reduce((best, kind) => (memory(kind) > memory(best) ? kind : best));
+}
+
+const slicedError = ({ index, name }: Card): LabError =>
+  new LabError(
+    'usage',
+    `${nameOf(index)} (${name}) is split into slices (MIG), and --devices places on whole cards; leave --devices out, ` +
+      'name a slice in CUDA_VISIBLE_DEVICES and choose --workers',
+  );
+
+/** Where cards differ: which are left out, or what follows from mixing them. */
+function kindsNote({ devices }: DeviceRequest, seen: readonly Card[], indices: readonly number[]): string[] {
+  const [taken, others] = [
+    seen.filter((c) => indices.includes(c.index)),
+    seen.filter((c) => !indices.includes(c.index)),
+  ];
+  const list = (cards: readonly Card[]) => cards.map(({ index, name }) => `${nameOf(index)} (${name})`).join(', ');
+  const rule = 'a run that is stopped goes on only on a card of the name that it began on';
+  const mixed = new Set(taken.map(({ name }) => name)).size > 1;
+  if (mixed) return [`${list(taken)} differ: ${rule}, and fails on another; give cards of one name`];
+  const unlike = others.filter(({ name }) => name !== taken[0]?.name);
+  if (devices !== 'auto' || unlike.length === 0) return [];
+  return [`${list(unlike)} left out: ${rule}; --devices names other cards`];
+}
+
+/** CUDA counts the fastest card first, unless it is told otherwise. */
+function orderNote({ query, visible, order }: DeviceFacts): string[] {
+  const isMixed = new Set(query.cards.map(({ name }) => name)).size > 1;
+  if (!isMixed || order === 'PCI_BUS_ID' || visible === undefined || !/(^|,)\s*\d/.test(visible)) return [];
+  return [
+    `CUDA_VISIBLE_DEVICES=${visible} is read as nvidia-smi counts; CUDA itself counts the fastest card first: set ` +
+      'CUDA_DEVICE_ORDER=PCI_BUS_ID beside it, or name cards by UUID',
+  ];
 }
 
 function requireCard(index: number, seen: readonly Card[], { query, visible }: DeviceFacts): Card {
   const card = seen.find((other) => other.index === index);
+  if (card?.is_sliced) throw slicedError(card);
   if (card !== undefined) return card;
   const isHidden = query.cards.some((other) => other.index === index);
   const list = query.cards.map((other) => nameOf(other.index)).join(', ') || 'no card';
@@ -169,13 +216,13 @@ function tightNote({ index, free_mb, memory_mb }: Room, num_slots: number, need_
 }
 
 /** First slots of all devices, then second ones, and so on. */
-function roundRobin(indices: readonly number[], slots: readonly number[]): Place[] {
+function roundRobin(rooms: readonly Room[], slots: readonly number[]): Place[] {
   const rounds = Array.from({ length: Math.max(0, ...slots) }, (_, round) => round);
-  return rounds.flatMap((round) => indices.filter((_, i) => round < (slots[i] ?? 0)).map(placeOn));
+  return rounds.flatMap((round) => rooms.filter((_, i) => round < (slots[i] ?? 0)).map(placeOn));
 }
 
-/** A place on the card that nvidia-smi lists as `index`; without the order, CUDA would count the fastest first. */
-const placeOn = (index: number): Place => ({
+/** A place on a card; without the order, CUDA would count the fastest first. */
+const placeOn = ({ index, uuid }: Room): Place => ({
   device: nameOf(index),
-  env: { CUDA_VISIBLE_DEVICES: String(index), CUDA_DEVICE_ORDER: 'PCI_BUS_ID' },
+  env: { CUDA_VISIBLE_DEVICES: uuid ?? String(index), CUDA_DEVICE_ORDER: 'PCI_BUS_ID' },
 });

@@ -13,11 +13,15 @@ const LIBRARIES: Record<string, readonly string[]> = {
   webgpu: ['webgpu', 'dawn'],
 };
 
-/** The GPU of the started `backend`; null where it computes on the CPU. Never throws. */
-export async function readGpuFacts(backend: BackendInfo): Promise<GpuFacts | null> {
-  if (LIBRARIES[backend.name] === undefined) return null;
+/** The GPU of the started `backend`, null where it computes on the CPU, and the backend under that GPU's name: runs go on
+ * only on a card of the same name. Never throws. */
+export async function readGpu(backend: BackendInfo): Promise<{ gpu: GpuFacts | null; backend: BackendInfo }> {
   const cards = backend.name === 'cuda' ? (await queryCards()).cards : [];
-  return describeGpu(backend, cards, process.env);
+  const gpu = describeGpu(backend, cards, process.env);
+  if (gpu === null) return { gpu, backend };
+  const { name } = gpu;
+  const instruction_set = backend.instruction_set.replace(backend.device, () => name);
+  return { gpu, backend: { ...backend, device: name, instruction_set } };
 }
 
 /** The facts of `backend` on one of `cards`, chosen by the environment; those that nobody tells are null. */
@@ -43,5 +47,6 @@ function cardOf(cards: readonly Card[], env: NodeJS.ProcessEnv): Card | undefine
   const isBusOrder = env['CUDA_DEVICE_ORDER'] === 'PCI_BUS_ID' || visible?.startsWith('GPU-') === true;
   if (!isBusOrder && new Set(cards.map(({ name }) => name)).size > 1) return undefined;
   if (visible?.includes('MIG-')) return undefined;
-  return visibleCards(cards, visible).at(-1);
+  const card = visibleCards(cards, visible).at(-1);
+  return card?.is_sliced ? undefined : card;
 }

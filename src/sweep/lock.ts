@@ -1,133 +1,32 @@
-/** @file The lock of a sweep's folder: one sweep at a time writes there.
- * `sweep.lock` is created with O_EXCL and says who holds the folder. A lock whose process is gone (killed, rebooted,
- * its pid now another's) is taken over without asking; one of another host is respected, since nobody here can tell.
- * Takeovers queue behind a second O_EXCL file, so that of two sweeps that find the same dead lock one removes it and
- * the other meets the new holder, never the reverse.
+/** @file The lock of a sweep's folder: one sweep at a time writes there. What `sweep.lock` says and how a dead one is
+ * taken over is lib/file-lock.ts's; here who holds the folder becomes the user's error.
  */
-import { closeSync, mkdirSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { LabError, storageError } from '../lib/errors.ts';
-import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.ts';
+import { type FileLock, type LockHolder, tryLock } from '../lib/file-lock.ts';
+import { isAlive } from '../lib/process-identity.ts';
 
 export const LOCK_FILE = 'sweep.lock';
 
-/** A lock or guard that cannot be read may be half a millisecond old; after this it is debris. */
-const GRACE_MS = 5_000;
-
-interface LockContent extends ProcessIdentity {
-  started_at: string;
-}
-
-export interface FolderLock {
-  readonly path: string;
-  /** Removes the lock if it is still ours; safe to call twice. */
-  release(): void;
-}
-
 /** Takes the lock of `folder`, made if absent. Throws `folder_held` naming the holder, or `storage`. */
-export async function lockFolder(folder: string): Promise<FolderLock> {
+export async function lockFolder(folder: string): Promise<FileLock> {
   const path = join(folder, LOCK_FILE);
-  const content: LockContent = { ...ownIdentity(), started_at: new Date().toISOString() };
-  const text = `${JSON.stringify(content)}\n`;
   try {
     mkdirSync(folder, { recursive: true });
-    while (!createExclusive(path, text)) {
-      const holder = readLock(path);
-      if (holder === 'gone') continue;
-      if (holder === 'unreadable') await sleep(100);
-      else if (isHeld(holder)) throw heldError(folder, path, holder);
-      else await removeStale(path);
-    }
+    const taken = await tryLock(path);
+    if ('lock' in taken) return taken.lock;
+    throw heldError(folder, path, taken.holder);
   } catch (error) {
     throw storageError(error, path);
   }
-  const release = () => {
-    process.off('exit', release);
-    if (readText(path) === text) unlinkIfThere(path);
-  };
-  process.on('exit', release);
-  return { path, release };
 }
 
-/** 'gone' when it vanished meanwhile, 'unreadable' while its maker may still be writing it, 'stale' when it never
- * will be whole. */
-function readLock(path: string): LockContent | 'gone' | 'unreadable' | 'stale' {
-  const text = readText(path);
-  if (text === null) return 'gone';
-  try {
-    const content = JSON.parse(text) as LockContent;
-    if (Number.isInteger(content.pid) && typeof content.host === 'string') return content;
-  } catch {
-    // Not JSON: judged by its age below.
-  }
-  return isOld(path) ? 'stale' : 'unreadable';
-}
-
-const isHeld = (lock: LockContent | 'stale'): lock is LockContent => lock !== 'stale' && isAlive(lock) !== false;
-
-/** Removes a dead lock under the guard, after judging it once more there. */
-async function removeStale(path: string): Promise<void> {
-  const guard = `${path}.takeover`;
-  if (!createExclusive(guard, `${process.pid}\n`)) {
-    if (isOld(guard)) unlinkIfThere(guard);
-    else await sleep(50);
-    return;
-  }
-  try {
-    const holder = readLock(path);
-    if (holder !== 'gone' && holder !== 'unreadable' && !isHeld(holder)) unlinkIfThere(path);
-  } finally {
-    unlinkIfThere(guard);
-  }
-}
-
-function heldError(folder: string, path: string, holder: LockContent): LabError {
+function heldError(folder: string, path: string, holder: LockHolder): LabError {
   const who = `process ${holder.pid} on ${holder.host}, since ${holder.started_at}`;
   const advice =
     isAlive(holder) === 'elsewhere'
       ? `if that machine no longer runs it, delete ${path}`
       : 'wait for it, stop it, or choose another folder with --out';
   return new LabError('folder_held', `folder ${folder} is held by another sweep (${who}); ${advice}`);
-}
-
-function createExclusive(path: string, text: string): boolean {
-  let file: number;
-  try {
-    file = openSync(path, 'wx');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
-  try {
-    writeSync(file, text);
-  } catch (error) {
-    unlinkIfThere(path);
-    throw error;
-  } finally {
-    closeSync(file);
-  }
-  return true;
-}
-
-function isOld(path: string): boolean {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat !== undefined && Date.now() - stat.mtimeMs > GRACE_MS;
-}
-
-function readText(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
-}
-
-function unlinkIfThere(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
 }

@@ -15,6 +15,8 @@ export interface Card {
   free_mb: number | null;
   used_mb: number | null;
   utilization_percent: number | null;
+  /** Split into slices (MIG): a process gets one of them, not the card. */
+  is_sliced: boolean;
   /** As `9.0`. */
   compute_capability: string | null;
 }
@@ -27,16 +29,17 @@ export interface CardQuery {
   message: string;
 }
 
-const FIELDS = 'index,name,uuid,driver_version,memory.total,memory.free,memory.used,utilization.gpu';
+const FIELDS = 'index,name,uuid,driver_version,memory.total,memory.free,memory.used,utilization.gpu,mig.mode.current';
 
 /** Fields before and after the name, the only one that may hold a comma. */
 const BEFORE_NAME = 1;
-const AFTER_NAME = 7;
+const AFTER_NAME = 8;
 
 /** Older drivers, 470 among them, do not know this field and refuse the whole query. */
 const NEW_FIELD = 'compute_cap';
 
-const TIMEOUT_MS = 5_000;
+/** Without persistence mode the driver wakes the cards one after the other, 1 to 3 s each. */
+const TIMEOUT_MS = 30_000;
 
 /** Lists the cards. Never throws, and answers within `timeout_ms`. */
 export async function queryCards({ timeout_ms = TIMEOUT_MS } = {}): Promise<CardQuery> {
@@ -55,7 +58,7 @@ export function parseCards(output: string, hasCapability = true): Card[] {
     const num_after = AFTER_NAME - (hasCapability ? 0 : 1);
     if (cells.length < BEFORE_NAME + 1 + num_after || !/^\d+$/.test(cells[0] ?? '')) return [];
     const after = cells.slice(-num_after);
-    const [uuid, driver, total, free, used, utilization, capability] = after.map(known);
+    const [uuid, driver, total, free, used, utilization, mig, capability] = after.map(known);
     return {
       index: Number(cells[0]),
       name: cells.slice(BEFORE_NAME, -num_after).join(', '),
@@ -65,6 +68,7 @@ export function parseCards(output: string, hasCapability = true): Card[] {
       free_mb: toNumber(free),
       used_mb: toNumber(used),
       utilization_percent: toNumber(utilization),
+      is_sliced: mig === 'Enabled',
       compute_capability: capability ?? null,
     };
   });

@@ -10,6 +10,10 @@ const PATTERNS = [
   /resource.?exhausted/i,
   /CUDA_ERROR_OUT_OF_MEMORY/,
   /CU(BLAS|DNN|SOLVER|SPARSE)_STATUS_ALLOC_FAILED/,
+  // TensorFlow's words, and CUDA's, when the libraries found no room for their own workspaces.
+  /without BLAS support/i,
+  /failed to create cublas handle/i,
+  /CU(BLAS|DNN)_STATUS_NOT_INITIALIZED/,
   // TensorFlow's words when the copy of a tensor to the card found no room.
   /Dst tensor is not initialized/,
   /ERROR_OUT_OF_(DEVICE|HOST|POOL)_MEMORY/,

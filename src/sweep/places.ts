@@ -1,17 +1,19 @@
 /** @file Where a sweep's workers run: on the cards that the user named, on all cards where CUDA is the backend and nothing
- * was named, else on this machine's cores. Asks the machine (nvidia-smi, the environment, the cores) and leaves the
- * arithmetic to devices.ts.
+ * was named, else on this machine's cores, of which few share the one GPU of webgpu. Asks the machine (nvidia-smi, the
+ * environment, the cores) and leaves the arithmetic to devices.ts.
  */
 import { availableParallelism } from 'node:os';
 import { LabError } from '../lib/errors.ts';
 import { type DeviceRequest, type Placement, placeWorkers } from './devices.ts';
-import { ANYWHERE, type Place } from './executor.ts';
+import { ANYWHERE } from './executor.ts';
 import { queryCards } from './nvidia-smi.ts';
 
 export interface PlaceRequest {
   backend: string;
   /** Threads of each worker. */
   threads: number;
+  /** A part of the name of the GPU adapter, for webgpu. */
+  adapter?: string | undefined;
   workers?: number | undefined;
   devices?: DeviceRequest['devices'] | undefined;
   slots_per_device?: DeviceRequest['slots_per_device'] | undefined;
@@ -26,7 +28,7 @@ export async function findPlaces(request: PlaceRequest): Promise<Placement & { b
   requireCuda(request);
   if (run_bytes.length === 0) return { backend, places: [], notes: [] };
   const isPlaced = devices !== undefined || (request.workers === undefined && (await isCuda(backend)));
-  if (!isPlaced) return { backend, places: anywhere(request), notes: [] };
+  if (!isPlaced) return { backend, ...(await anywhere(request)) };
   const { places, notes } = await placeOnCards(request);
   return { backend: 'cuda', places: places.slice(0, run_bytes.length), notes };
 }
@@ -47,10 +49,24 @@ function requireCuda({ backend, devices, slots_per_device }: PlaceRequest): void
   );
 }
 
-/** One a core, or one for each `threads` cores. */
-function anywhere({ threads, workers, run_bytes }: PlaceRequest): Place[] {
+/** Workers that share a GPU, where their number was not given and its free memory is not known: it serves one at a time,
+ * and more of them only wait and take its memory. assumption: not measured on hardware. */
+const MAX_GPU_WORKERS = 4;
+
+/** One a core, or one for each `threads` cores; on a GPU a few. */
+async function anywhere({ backend, adapter, threads, workers, run_bytes }: PlaceRequest): Promise<Placement> {
   const num_cores = Math.max(1, Math.floor(availableParallelism() / threads));
-  return Array.from({ length: Math.min(workers ?? num_cores, run_bytes.length) }, () => ANYWHERE);
+  const wanted = Math.min(workers ?? num_cores, run_bytes.length);
+  const isShared = workers === undefined && wanted > MAX_GPU_WORKERS && (await isOnGpu(backend, adapter));
+  const num = isShared ? MAX_GPU_WORKERS : wanted;
+  const notes = isShared ? [`${num} workers share the GPU; --workers gives it more or fewer`] : [];
+  return { places: Array.from({ length: num }, () => ANYWHERE), notes };
+}
+
+/** Whether `backend`, or what `auto` takes here, computes on a GPU. */
+async function isOnGpu(backend: string, adapter: string | undefined): Promise<boolean> {
+  const resolve = async () => (await import('../backend/backend.ts')).resolveBackend('auto', { adapter });
+  return ['cuda', 'webgpu'].includes(backend === 'auto' ? await resolve() : backend);
 }
 
 /** Whether `backend` computes on cards. What `auto` stands for is asked only where there is a card: loading tensors to
@@ -70,6 +86,7 @@ async function placeOnCards({ devices, slots_per_device, workers, run_bytes }: P
   const facts = {
     query: await queryCards(),
     visible: process.env['CUDA_VISIBLE_DEVICES'],
+    order: process.env['CUDA_DEVICE_ORDER'],
     run_bytes: Math.max(...run_bytes),
     num_cores: availableParallelism(),
   };

@@ -249,7 +249,7 @@ export class Supervisor {
     slot.job = null;
     if (job !== null && this.#stopReason === null && isOutOfMemory(exit.output)) this.#outOfMemory(slot, job, reason);
     else if (job !== null) this.#crashed(slot, job, reason);
-    const isOver = this.#stopReason === null && wasStarting && !this.#mayStartAgain(slot, reason);
+    const isOver = this.#stopReason === null && wasStarting && !this.#mayStartAgain(slot, reason, exit.output);
     if (isOver) loseSlot(this.#slots, slot, this.#queue);
     this.#refill();
   }
@@ -302,14 +302,14 @@ export class Supervisor {
   }
 
   /** Whether a worker that ended before `ready` gets a successor in its slot. */
-  #mayStartAgain(slot: Slot, reason: string): boolean {
+  #mayStartAgain(slot: Slot, reason: string, output: string): boolean {
     const crashes = (this.#startCrashes[slot.index] ?? 0) + 1;
     this.#startCrashes[slot.index] = crashes;
-    this.#startError = slot.start_error ?? {
-      exit: 'no_backend',
-      message: `worker died while starting: ${reason}`,
-      stack: null,
-    };
+    const { start_error } = slot;
+    this.#startError = start_error
+      ? // A library's error may say less than what it printed.
+        { ...start_error, message: `${start_error.message}\n${output}`.trim() }
+      : { exit: 'no_backend', message: `worker died while starting: ${reason}`, stack: null };
     if (slot.start_error === null && crashes < MAX_START_CRASHES) return true;
     this.#options.onEvent({ event: 'worker_lost', worker: slot.index, reason: this.#startError.message });
     return false;

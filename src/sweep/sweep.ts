@@ -16,6 +16,7 @@ import { type ProgressKind, type ProgressStream, startProgress } from './progres
 import { listenForSignals, type StopSignal, stopExit, stopReason } from './signals.ts';
 import { Supervisor } from './supervisor.ts';
 
+export { readGpu } from './gpu-facts.ts';
 export { type Card, type CardQuery, queryCards } from './nvidia-smi.ts';
 export type { SweepEvent } from './progress/events.ts';
 
@@ -30,7 +31,7 @@ export interface SweepOptions {
   /** A part of the name of the GPU adapter that the webgpu backend takes. */
   adapter?: string | undefined;
   /** Worker processes, at most one a run, or a slot where devices are given; default one a core, or one for each
-   * `threads` cores; on CUDA one a slot of all cards. */
+   * `threads` cores, on webgpu four at most; on CUDA one a slot of all cards. */
   workers?: number | undefined;
   /** CUDA cards to place workers on, by nvidia-smi's index, or all that are free enough. */
   devices?: DeviceRequest['devices'] | undefined;
@@ -83,9 +84,9 @@ async function runLocked(options: SweepOptions, start_ms: number): Promise<Sweep
   const { plan, out_dir, is_color, stream = process.stderr } = options;
   const runs = findRuns(plan, out_dir);
   const todo = longestFirst(runs.filter(needsWork));
-  const { threads = 1, workers, devices, slots_per_device } = options;
+  const { threads = 1, adapter, workers, devices, slots_per_device } = options;
   const run_bytes = todo.map(({ run }) => run.memory_bytes);
-  const request = { backend: options.backend, threads, workers, devices, slots_per_device, run_bytes };
+  const request = { backend: options.backend, threads, adapter, workers, devices, slots_per_device, run_bytes };
   const { backend, places, notes } = await findPlaces(request);
   const num_workers = places.length;
   const num_kept = writePlan(plan, out_dir);
@@ -97,7 +98,7 @@ async function runLocked(options: SweepOptions, start_ms: number): Promise<Sweep
     places,
     backend,
     threads,
-    adapter: options.adapter,
+    adapter,
     cache_dir: options.cache_dir,
     checkpoint_seconds: options.checkpoint_seconds ?? 60,
     hang_seconds: options.hang_seconds ?? 900,

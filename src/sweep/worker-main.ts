@@ -7,7 +7,7 @@
 import type { BackendInfo } from '../backend/backend.ts';
 import { LabError } from '../lib/errors.ts';
 import type { GpuFacts } from '../log/record.ts';
-import { readGpuFacts } from './gpu-facts.ts';
+import { readGpu } from './gpu-facts.ts';
 import {
   type ErrorReport,
   type FromWorker,
@@ -52,9 +52,8 @@ async function startUp(message: Start): Promise<void> {
   start = message;
   try {
     const { startBackend } = await import('../backend/backend.ts');
-    backend = await startBackend(message.backend, { threads: message.threads, adapter: message.adapter });
-    gpu = await readGpuFacts(backend);
-    if (gpu !== null) backend = { ...backend, device: gpu.name };
+    const started = await startBackend(message.backend, { threads: message.threads, adapter: message.adapter });
+    ({ backend, gpu } = await readGpu(started));
     send({ type: 'ready', backend });
   } catch (error) {
     send({ type: 'start_failed', error: report(error) });

@@ -4,7 +4,7 @@
  * losses are bit for bit the same, however often the run was stopped and resumed.
  */
 import { setImmediate } from 'node:timers/promises';
-import { type BackendInfo, settleBackend } from '../backend/backend.ts';
+import { type BackendInfo, freeMemory, settleBackend } from '../backend/backend.ts';
 import type { RunSpec } from '../config/config.ts';
 import { type Corpus, type OutOfDomainWindows, openCorpus } from '../data/data.ts';
 import { captureEnvironment, RunWriter } from '../log/log.ts';
@@ -88,6 +88,7 @@ export async function trainRun(job: TrainJob): Promise<RunRecord> {
   } finally {
     tf.dispose(run.state as unknown as tf.TensorContainer);
     writer.close();
+    freeMemory();
   }
 }
 

@@ -174,6 +174,9 @@ describe('the real program', () => {
       }
       expect(text).toContain("' export --format'");
       expect(text).toMatch(/'csv[^\n]*parquet[^\n]*tensorboard/);
+      expect(text).toMatch(/' fit --law'[\s\S]*broken_power_law[^\n]*critical_batch/);
+      for (const option of ['--deltas', '--residuals', '--weights', '--x', '--rows', '--unique-tokens', '--steps'])
+        expect(text, option).toContain(option);
     }
   });
 });

@@ -3,25 +3,9 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
-import { main } from '../../src/cli.ts';
+import { describe, expect, it } from 'vitest';
+import { lab } from '../support/lab.ts';
 import { makeRecord, makeSweepFolder, temporaryFolder } from '../support/run-record.ts';
-
-/** Runs the command line and gives its exit code and what it wrote. */
-async function lab(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const written = { out: '', err: '' };
-  const spies = (['stdout', 'stderr'] as const).map((name) =>
-    vi.spyOn(process[name], 'write').mockImplementation((chunk) => {
-      written[name === 'stdout' ? 'out' : 'err'] += String(chunk);
-      return true;
-    }),
-  );
-  try {
-    return { code: await main(args), ...written };
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-}
 
 const TRUTH = { E: 1.5, A: 20, B: 30, alpha: 0.4, beta: 0.35 };
 const law = (N: number, D: number): number => TRUTH.E + TRUTH.A / N ** TRUTH.alpha + TRUTH.B / D ** TRUTH.beta;
@@ -159,7 +143,7 @@ describe('fit by approach 3', () => {
     );
     writeFileSync(file, `N,D,L\n${rows.join('\n')}\n`);
     const args = ['fit', file, '--bootstrap', '30', '--cluster', 'runs'];
-    expect((await lab(...args)).out).toMatch(/warning \(break_suspected\): fitted to the runs up to C = 1\.0e\+13/);
+    expect((await lab(...args)).out).toMatch(/warning \(break_suspected\): fitted to the runs up to C = 1e13/);
     expect((await lab(...args, '--no-checks')).out).not.toMatch(/break_suspected/);
   });
 });
@@ -202,11 +186,35 @@ describe('other approaches and tables', () => {
     expect((await lab('fit', folder(), '--all-countings', '--params', 'live')).code).toBe(2);
   });
 
+  it('all countings honour the law, its loss and its constraints', async () => {
+    const dir = folder();
+    const args = ['fit', dir, '--all-countings', '--bootstrap', '0'];
+    const tied = JSON.parse(
+      (await lab(...args, '--tie', 'alpha=beta', '--fix', 'E=1.4', '--loss', 'lad', '--json')).out,
+    );
+    for (const { fit: own } of tied.fits) {
+      expect(own.params.E).toBe(1.4);
+      expect(own.params.alpha).toBe(own.params.beta);
+      expect(own.loss.name).toBe('lad');
+    }
+    const mean = await lab(...args, '--law', 'power_mean');
+    expect(mean.out).toMatch(/power_mean: L = E \+ \[/);
+    expect(mean.out).toMatch(/counting +E +A +B +alpha +beta +q +rms\n +total /);
+    const single = await lab(...args, '--law', 'kaplan_n');
+    expect(single.out).toMatch(/kaplan_n, in N: .*\n +counting +N_c +alpha_N +rms\n +total .*\n +non_embedding /);
+    expect(single.out).not.toMatch(/exact FLOPs/);
+    const compute = await lab(...args, '--law', 'kaplan_c', '--rows', 'all');
+    expect(compute.out).toMatch(/live, exact FLOPs +\d/);
+    expect((await lab(...args, '--law', 'saturating')).err).toMatch(/say which with --x/);
+    expect((await lab(...args, '--law', 'critical_batch')).code).toBe(2);
+  });
+
   it('laws are compared by hold-out error and criteria', async () => {
     const args = ['--compare', 'chinchilla,power_mean,kaplan', '--bootstrap', '0', '--holdout', 'expanding'];
     const { code, out } = await lab('fit', table(), ...args);
     expect(code).toBe(0);
     expect(out).toMatch(/law +hold-out +mean +rms +constants +dAICc +weight +BIC/);
+    expect(out).toMatch(/^warning \(\w+\): kaplan: /);
     for (const name of ['chinchilla', 'power_mean', 'kaplan'])
       expect(out).toMatch(new RegExp(`^ {2}${name} +\\d`, 'm'));
     expect((await lab('fit', table(), '--compare', 'chinchilla')).err).toMatch(/not two laws/);
@@ -278,7 +286,31 @@ describe('predict', () => {
     expect(run.out).not.toMatch(/warning/);
     const far = await lab('predict', file, '--compute', '1e18');
     expect(far.out).toMatch(/^warning \(extrapolation_far\): beyond the fitted runs by .*4\.0 decades in C/);
-    expect(far.out).toMatch(/extrapolated 4\.0 decades in C/);
+    expect(far.out).toMatch(/extrapolated .*4\.0 decades in C \(10k times the largest, 1e14\)/);
+  });
+
+  it("a study's fit.json by group and counting, and says how to have intervals", async () => {
+    const fitOf = (a: number) => ({ law: 'chinchilla', params: { ...TRUTH, A: a }, diagnostics: [] });
+    const fits = ['total', 'non_embedding'].map((params, i) => ({
+      counting: { params },
+      chinchilla: fitOf(20 + 20 * i),
+    }));
+    const file = join(temporaryFolder(), 'fit.json');
+    writeFileSync(
+      file,
+      JSON.stringify({
+        groups: [
+          { name: 'a', fits },
+          { name: 'b', fits: [] },
+        ],
+      }),
+    );
+    const of = (...more: string[]) => lab('predict', file, '--params', '1e6', '--tokens', '1e8', ...more);
+    expect((await of()).err).toContain('name a group of');
+    expect((await of('--group', 'b', '--counting', 'total')).err).toContain('no fit of group b by total parameters');
+    const [total, other] = [await of('--group', 'a'), await of('--group', 'a', '--counting', 'non_embedding')];
+    expect(total.err).toMatch(/a, N counts total parameters; for intervals: scaling-lab fit DIR --out FILE/);
+    expect(total.out).not.toBe(other.out);
   });
 
   it('published laws by name', async () => {

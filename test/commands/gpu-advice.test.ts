@@ -57,7 +57,7 @@ describe('doctor on GPUs', () => {
   it('a driver without nvidia-smi', async () => {
     const text = await said(null, { ...NVIDIA, has_nvidia_driver: true });
     expect(text).toContain('nvidia-smi is not on the PATH');
-    expect(text).toContain('NVIDIA_DRIVER_CAPABILITIES=compute,utility');
+    expect(text).toContain('NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics');
     expect(text).toContain(NO_LIBRARY);
   });
 
@@ -77,7 +77,7 @@ describe('doctor on GPUs', () => {
     standIn('hang');
     const query = await queryCards({ timeout_ms: 200 });
     expect(await said('none', { query })).toContain(
-      'did not answer within 0.2 s: the driver hangs -> see why with sudo dmesg',
+      'did not answer within 0.2 s: the driver hangs -> keep the cards awake with sudo systemctl enable --now nvidia-persistenced',
     );
   });
 
@@ -91,7 +91,7 @@ describe('doctor on GPUs', () => {
     expect(text).toContain(
       'cuda:0  NVIDIA GeForce RTX 4090, driver 550.54.14, 24072 of 24564 MiB free, 0% busy -> null',
     );
-    expect(text).toContain(`a driver, but no TensorFlow library that computes on it -> ${NO_LIBRARY}`);
+    expect(text).toContain(`a driver, but no TensorFlow that computes on it -> ${NO_LIBRARY}`);
     const both = await said('one', { ...NVIDIA, backends: [backend('cuda', NO_LIBRARY), backend('webgpu')] });
     expect(both).toContain('--backend webgpu trains on the card without it');
   });
@@ -106,6 +106,9 @@ describe('doctor on GPUs', () => {
   it('cards in use, lost, hidden, and of unknown memory', async () => {
     expect(await said('busy')).toContain('312 of 40960 MiB free, 97% busy -> other programs fill it');
     expect(await said('lost')).toMatch(/GPU is lost.* -> restart to have that card back/);
+    const warned = await said('warning');
+    expect(warned).toContain('infoROM is corrupted at gpu 0000:0B:00.0 -> null');
+    expect(warned).not.toContain('restart');
     expect(await said('one', { visible: '' })).toContain('CUDA_VISIBLE_DEVICES="" hides all cards -> unset it');
     expect(await said('spark')).toContain('NVIDIA GB10, driver 580.142, memory unknown');
   });

@@ -1,7 +1,19 @@
-/** @file Diagnostics that take a second fit, each triggered once and quiet on clean points. */
+/** @file Diagnostics of points, optima, valleys and second fits, each triggered and quiet on sound points. */
 import { describe, expect, it } from 'vitest';
-import { type FitPoint, fitIsoflop, fitLaw, judgeApproaches, judgeBreak, judgeOffsets } from '../../src/fit/fit.ts';
-import { isoflopGrid, noisy, rectangle, trueLoss, trueOptimum } from './known-law.ts';
+import {
+  type Diagnostic,
+  type FitPoint,
+  fitIsoflop,
+  fitLaw,
+  fitValleys,
+  judgeApproaches,
+  judgeBreak,
+  judgeOffsets,
+  judgeScan,
+  recutIsoflops,
+  scanMinTokens,
+} from '../../src/fit/fit.ts';
+import { isoflopGrid, noisy, rectangle, TRUE_A, trueLoss, trueOptimum } from './known-law.ts';
 
 const clean = noisy(isoflopGrid(), 1, 0.003);
 const one = (found: { name: string; message: string }[], name: string) => {
@@ -138,5 +150,170 @@ describe('window_sensitive', () => {
 
   it('not on exact valleys of the law', () => {
     expect(fitIsoflop(isoflopGrid(6, 9)).diagnostics.map(({ name }) => name)).not.toContain('window_sensitive');
+  });
+});
+
+describe('phase_change', () => {
+  /** A plateau at 3.9 nats until some 4e9 tokens, then the law. */
+  const plateau = (N: number, D: number): number => {
+    const before = 1 / (1 + (D / 4e9) ** 4);
+    return before * Math.max(trueLoss(N, D), 3.9) + (1 - before) * trueLoss(N, D);
+  };
+  const ofPlateau = noisy(rectangle(8, plateau, 2.2), 1, 0.005);
+
+  it('where the loss falls faster than before, all sizes alike', () => {
+    const found = fitLaw(ofPlateau, { loss: 'mse' }).diagnostics.find(({ name }) => name === 'phase_change')!;
+    expect(found.message).toMatch(
+      /the loss falls faster than before it: -d ln L\/d ln D rises by 0\.\d\d \(\d+ sizes\)/,
+    );
+    const rises = found.values['D'] as number[];
+    for (const D of rises) {
+      expect(D).toBeGreaterThan(1e9);
+      expect(D).toBeLessThan(1e10);
+    }
+  });
+
+  it('where the exponent moves as the shortest runs are left out', () => {
+    const scan = scanMinTokens(ofPlateau);
+    expect(scan.map(({ num_points }) => num_points)).toEqual([64, 56, 48, 40, 32]);
+    const found = one(judgeScan(scan), 'phase_change');
+    expect(found).toMatch(/without the runs below D = [\d.]+e9 the exponent is 0\.\d+ in place of 0\.\d+/);
+    expect(scan.at(-1)!.rms).toBeLessThan(0.5 * scan[0]!.rms);
+  });
+
+  it('not on points of one law, nor without enough of them', () => {
+    const scan = scanMinTokens(noisy(rectangle(8, trueLoss), 4, 0.01));
+    expect(judgeScan(scan)).toEqual([]);
+    for (const { exponent, standard_error } of scan)
+      expect(Math.abs(exponent - TRUE_A)).toBeLessThan(4 * standard_error);
+    expect(judgeScan(scanMinTokens(rectangle(4, trueLoss)))).toEqual([]);
+    expect(scanMinTokens(isoflopGrid(3, 2))).toEqual([]);
+    expect(scanMinTokens([])).toEqual([]);
+  });
+});
+
+describe('seed_noise_dominates', () => {
+  const repeated = (loss: (N: number, D: number) => number, sd: number): FitPoint[] =>
+    noisy(
+      rectangle(6, loss).flatMap((p) => [p, p]),
+      2,
+      sd,
+    );
+  const find = (fit: { diagnostics: Diagnostic[] }) =>
+    fit.diagnostics.filter(({ name }) => name === 'seed_noise_dominates');
+
+  it('where the loss hardly depends on D and runs of one cell differ as much', () => {
+    const faint = repeated((N) => 1.7 + 400 / N ** 0.34, 0.02);
+    const found = find(fitLaw(faint, { loss: 'mse' }));
+    expect(found.map(({ values }) => values['input'])).toEqual(['D']);
+    expect(found[0]!.message).toMatch(
+      /changes by 0\.\d+% over all D, and runs that differ in the seed alone by [12]\.\d%/,
+    );
+    expect(find(fitLaw(repeated(trueLoss, 0.02), { loss: 'mse' }))).toEqual([]);
+  });
+
+  it('where the valleys are no deeper than the runs scatter', () => {
+    const narrow = [1e19, 3e19, 1e20, 3e20].flatMap((C) =>
+      [-4, -3, -2, -1, 0, 1, 2, 3, 4].map((k): FitPoint => {
+        const N = trueOptimum(C) * 1.12 ** k;
+        return { N, D: C / (6 * N), C, L: trueLoss(N, C / (6 * N)) };
+      }),
+    );
+    const [drowned] = find(fitValleys(noisy(narrow, 5, 0.01), { interior: 'keep' }));
+    expect(drowned!.message).toMatch(/% of the loss deep over half of their sizes, and runs scatter by [01]\.\d+%/);
+    expect(find(fitValleys(noisy(narrow, 5, 0.0005), { interior: 'keep' }))).toEqual([]);
+    expect(find(fitValleys(noisy(isoflopGrid(), 5, 0.01)))).toEqual([]);
+  });
+});
+
+describe('flat_direction', () => {
+  it('names what moves together where the range is short', () => {
+    const found = fitLaw(noisy(rectangle(6, trueLoss, 1), 1, 0.01)).diagnostics.find(
+      (d) => d.name === 'flat_direction',
+    )!;
+    expect(found.values['condition']).toBeGreaterThan(100);
+    expect(found.message).toMatch(/do not hold E and B in place \(condition number 120\): they move together/);
+  });
+
+  it('names a constant that the points do not bound', () => {
+    const noD = fitLaw(
+      noisy(
+        rectangle(6, (N) => 1 + 5 * N ** -0.2),
+        2,
+        0.003,
+      ),
+    );
+    const found = noD.diagnostics.find((d) => d.name === 'flat_direction')!;
+    expect(found.values['open']).toContain('beta');
+  });
+
+  it('not where the ranges hold all, and not without noise', () => {
+    for (const points of [clean, rectangle(6, trueLoss, 1)])
+      expect(fitLaw(points).diagnostics.map(({ name }) => name)).not.toContain('flat_direction');
+  });
+});
+
+describe('repeated_tokens', () => {
+  const epochs = (most: number) => clean.map((p, i) => ({ ...p, U: i < 5 ? p.D / most : p.D }));
+
+  it('above four epochs, in laws and valleys that take every token as fresh', () => {
+    expect(fitLaw(epochs(9)).diagnostics).toMatchObject([
+      { name: 'repeated_tokens', values: { count: 5, most: expect.closeTo(9, 6) } },
+    ]);
+    expect(one(fitIsoflop(epochs(9)).diagnostics, 'repeated_tokens')).toMatch(/5 of 49 runs .* \(up to 9\.0\)/);
+  });
+
+  it('not up to four, nor in the law that models them', () => {
+    expect(fitLaw(epochs(4)).diagnostics).toEqual([]);
+    const law = fitLaw(epochs(9), { law: 'data_constrained' });
+    expect(law.diagnostics.map(({ name }) => name)).not.toContain('repeated_tokens');
+  });
+
+  it('also after the isoFLOPs are cut anew', () => {
+    const grid = rectangle(8, trueLoss, 1.5).map((p) => ({ ...p, U: 1.5e9 }));
+    const { points, budgets } = recutIsoflops(grid);
+    expect(fitValleys(points, { budgets }).diagnostics.map(({ name }) => name)).toContain('repeated_tokens');
+  });
+});
+
+describe('mixed_countings', () => {
+  const found = (points: FitPoint[]) =>
+    fitLaw(points).diagnostics.filter(({ name }) => name === 'mixed_countings' || name === 'uneven_flops');
+
+  it('where C is 6 N D for some sizes and something else for others', () => {
+    const mixed = clean.map((p) => (p.N < 1e9 ? { ...p, C: 1.3 * p.C } : p));
+    expect(one(found(mixed), 'mixed_countings')).toMatch(/C is 6 N D at \d+ sizes and more than 10% off it at \d+/);
+  });
+
+  it('where runs of one size are counted in two ways', () => {
+    const mixed = clean.map((p, i) => (i % 2 ? { ...p, C: 1.2 * p.C } : { ...p, C: 1.05 * p.C }));
+    expect(one(found(mixed), 'mixed_countings')).toMatch(/differs by 14% among runs of one size/);
+  });
+
+  it('not where every product is counted: that is one counting, if an uneven one', () => {
+    const exact = clean.map((p) => ({ ...p, C: p.C * (1 + 1e8 / p.N) }));
+    one(found(exact), 'uneven_flops');
+    expect(found(clean)).toEqual([]);
+  });
+});
+
+describe('recut_not_interior', () => {
+  it('where a change of counting moves the minima beyond the sizes', () => {
+    // Small sizes only: the larger the budget, the further its best size lies beyond them.
+    const ladder = [0, 1, 2, 3, 4].flatMap((k) =>
+      [9, 9.5, 10, 10.5, 11, 11.5, 12].map((decades): FitPoint => {
+        const [N, D] = [3e7 * 1.5 ** k, 10 ** decades];
+        return { N, D, C: 6 * N * D, L: trueLoss(N, D) };
+      }),
+    );
+    const cut = recutIsoflops(ladder, { budgets: [6e17, 3e19, 1e20] });
+    expect(cut.cells.map(({ interior }) => interior)).toEqual([true, false, false]);
+    expect(one(cut.diagnostics, 'recut_not_interior')).toMatch(
+      /cut anew in this counting, 2 of 3 budgets \(3e19, 1e20\) have no minimum/,
+    );
+  });
+
+  it('not where the budgets are chosen among those that have one', () => {
+    expect(recutIsoflops(rectangle(9, trueLoss, 2.5)).diagnostics).toEqual([]);
   });
 });

@@ -57,7 +57,7 @@ describe('the saturating power law', () => {
     const fit = fitCurve(curve(0, 8.8e13, 0.076).map((p) => ({ ...p, L: p.L - 0.05 })));
     expect(fit.params['E']).toBe(0);
     expect(fit.converged).toBe(true);
-    expect(fit.diagnostics.map((d) => d.name)).toContain('E_at_zero');
+    expect(fit.diagnostics.map((d) => d.name)).toContain('floor_unidentified');
   });
 
   it('a weight of two is the point twice', () => {

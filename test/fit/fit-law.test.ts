@@ -64,7 +64,7 @@ describe('zero terms', () => {
     const zero = fits.filter((fit) => fit.params['E'] === 0);
     expect(zero.length).toBeGreaterThan(0);
     expect(zero.length).toBeLessThan(6);
-    for (const fit of zero) expect(names(fit)).toContain('E_at_zero');
+    for (const fit of zero) expect(names(fit)).toContain('floor_unidentified');
   });
 
   it('is a minimum: no small floor lowers the objective', () => {
@@ -167,7 +167,7 @@ describe('refusals', () => {
         rectangle(5, () => 2),
         { law: 'kaplan' },
       ),
-    ).toThrow('optimum_on_bound: the points do not determine N_c');
+    ).toThrow(/bound_hit: the points do not determine [ND]_c/);
   });
 });
 
@@ -183,7 +183,7 @@ describe('warnings', () => {
     ['collinear_design', rectangle(9, trueLoss).filter((p) => p.D / p.N > 15 && p.D / p.N < 25), {}],
     ['mixed_groups', isoflopGrid().map((p, i) => ({ ...p, group: i % 2 ? 'a' : 'b' })), {}],
     ['uneven_flops', isoflopGrid().map((p) => ({ ...p, C: p.C * (1 + 1e8 / p.N) })), {}],
-    ['optimum_on_bound', rectangle(5, (N, D) => 1 + N ** 0.1 / 3 + 50 * D ** -0.5), {}],
+    ['bound_hit', rectangle(5, (N, D) => 1 + N ** 0.1 / 3 + 50 * D ** -0.5), {}],
     [
       'lack_of_fit',
       noisy(
@@ -212,7 +212,7 @@ describe('warnings', () => {
     );
     expect(flat.converged).toBe(false);
     expect(flat.relative_gradient).toBeGreaterThan(1e-7);
-    expect(names(flat)).toEqual(expect.arrayContaining(['not_converged', 'optimum_on_bound', 'start_disagreement']));
+    expect(names(flat)).toEqual(expect.arrayContaining(['not_converged', 'bound_hit', 'local_optimum']));
   });
 
   it('names the outlier by its id', () => {

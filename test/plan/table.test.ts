@@ -22,6 +22,19 @@ describe('formatPlan', () => {
     expect(text).toContain('time of one worker: 12 min ');
   });
 
+  it('has a column of seeds where they differ, and only there', () => {
+    expect(formatPlan(plan)).not.toMatch(/seed/);
+    const seeded = planStudy(
+      studyOf('grid: {model.d_model: [8, 16], train.num_tokens: [2k]}\nseeds: [0, 7]'),
+      factsOf,
+      {},
+    );
+    const lines = formatPlan(seeded).split('\n').slice(0, 5);
+    expect(lines[0]).toMatch(/^run +seed +d_model /);
+    expect(new Set(lines.map((line) => line.length)).size).toBe(1);
+    expect(lines.slice(1).map((line) => line.split(/ +/)[1])).toEqual(['0', '7', '0', '7']);
+  });
+
   it('marks what is finished', () => {
     const text = formatPlan(plan, new Set([plan.runs[0]!.run_id]));
     expect(text.split('\n')[1]).toMatch(/ finished$/);

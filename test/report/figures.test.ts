@@ -1,6 +1,7 @@
 /** @file Every figure: a picture to compare with, the cases without data, and any numbers at all without a NaN.
  * The pictures in `pictures/` open in a browser; a change of drawing shows as their difference.
  */
+import { crc32, inflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -14,6 +15,7 @@ import {
   residualsFigure,
 } from '../../src/report/report.ts';
 import { BUDGETS, curve, ENTROPY, law, RUNS, VALLEYS } from './sample.ts';
+import { expectSound } from './sound.ts';
 
 const EXPONENTS: ExponentRow[] = [
   { approach: 'Approach 2', counting: 'total', exponent: 'a', value: 0.44, interval: [0.38, 0.49] },
@@ -60,15 +62,6 @@ const SAMPLES: Record<string, () => string> = {
   exponents: () => exponentsFigure({ rows: EXPONENTS, theory: { label: 'theory', a: 0.4, b: 0.6 } }),
 };
 
-/** What every SVG of ours must be, whatever went in. */
-function expectSound(svg: string): void {
-  expect(svg.match(/.{60}(NaN|undefined|Infinity|null).{20}/)?.[0]).toBeUndefined();
-  const root = svg.slice(0, svg.indexOf('>'));
-  expect(root).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" width="640" height="\d+" viewBox="0 0 640 \d+"/);
-  expect(root).toContain('role="img" aria-label="');
-  expect(svg.match(/<style|class=|url\(|href|⚠/)?.[0]).toBeUndefined();
-}
-
 describe.each(Object.keys(SAMPLES))('%s', (name) => {
   const svg = SAMPLES[name]!();
 
@@ -85,11 +78,18 @@ describe.each(Object.keys(SAMPLES))('%s', (name) => {
     expect(Math.max(...numbers(/[MLHV,](-?[\d.]+)/g))).toBeLessThanOrEqual(640);
   });
 
-  it('becomes a PNG of its size', () => {
-    const png = Buffer.from(renderPng(svg, 1));
+  it('becomes a PNG of its size', async () => {
+    const png = Buffer.from(await renderPng(svg, 1));
     expect(png.subarray(1, 4).toString('latin1')).toBe('PNG');
     expect(png.readUInt32BE(16)).toBe(640);
-    expect(png.readUInt32BE(20)).toBe(Number(svg.match(/height="(\d+)"/)![1]));
+    const height = Number(svg.match(/height="(\d+)"/)![1]);
+    expect(png.readUInt32BE(20)).toBe(height);
+    const [from, length] = [png.indexOf('IDAT') + 4, png.readUInt32BE(png.indexOf('IDAT') - 4)];
+    const rows = inflateSync(png.subarray(from, from + length));
+    expect(rows).toHaveLength(height * (4 * 640 + 1));
+    // Unfiltered rows; the upper left pixel is the white ground.
+    expect([...rows.subarray(0, 5)]).toEqual([0, 255, 255, 255, 255]);
+    expect(png.readUInt32BE(from + length)).toBe(crc32(png.subarray(from - 4, from + length)));
   });
 });
 
@@ -153,6 +153,20 @@ describe('what must be seen', () => {
       curves: [...sizes, ...sizes].map((N, i) => ({ N, points: curve({ N, D: 1e6 + i, C: 0, L: 0 }) })),
     });
     for (const text of ['>3k<', '>6k<', '>12k<', '>24k<']) expect(svg.split(text)).toHaveLength(2);
+  });
+
+  it('residuals: outliers are ringed in each panel and named, sizes with several runs have their mean', () => {
+    const points = RUNS.map((r, i) => ({ ...r, N: 1000 * 2 ** (i % 4), predicted: 1, residual: 0.01 * (i % 4) }));
+    const plain = residualsFigure({ points });
+    expect(plain).toContain('mean of a size');
+    expect(plain).not.toContain('outlier');
+    const svg = residualsFigure({
+      points: points.map((p, i) => (i === 5 ? { ...p, residual: 0.2, outlier: 'run-5' } : p)),
+    });
+    expect(svg.match(/>run-5</g)).toHaveLength(1);
+    expect(svg.match(/stroke="#d55e00" stroke-width="1.6"><circle/g)).toHaveLength(3);
+    const dashes = plain.match(/<path d="([^"]*)" stroke="#1f2328" stroke-width="2.2"/)![1]!;
+    expect(dashes.match(/M/g)).toHaveLength(4);
   });
 
   it('text that users chose is escaped', () => {

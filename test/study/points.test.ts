@@ -125,17 +125,37 @@ describe('readPoints', () => {
       'p.csv:1:1: the columns are "Model Size", "FLOPs", "loss"',
     ]);
     expect(fault(() => read('params,tokens,val_loss\n1,2,3')).split('\n')).toEqual([
-      'p.csv:1:1: no column for N; did you mean --columns "N=params"?',
-      'p.csv:1:1: no column for L; did you mean --columns "L=val_loss"?',
-      'p.csv:1:1: no column for D; did you mean --columns "D=tokens"?, or no column for C; name it with --columns "C=..."',
+      'p.csv:1:1: no column for N (parameters)',
+      'p.csv:1:1: no column for D (training tokens); N and C, or S and B would do too',
+      'p.csv:1:1: no column for L (loss in nats a token)',
       'p.csv:1:1: the columns are "params", "tokens", "val_loss"',
+      'p.csv:1:1: name what is missing with --columns "N=params,D=tokens,L=val_loss"',
     ]);
+  });
+
+  it('asks for what the law at hand reads, however it can be had', () => {
+    const needing = (needs: string[], text: string, columns?: string) =>
+      readPoints({ text, file: 'p.csv', needs, ...(columns === undefined ? {} : { columns }) })[0];
+    expect(needing(['N'], 'N,L\n10,2')).toMatchObject({ N: 10, D: Number.NaN, L: 2 });
+    expect(needing(['C'], 'C,L\n600,2')).toMatchObject({ C: 600, L: 2 });
+    expect(needing(['N', 'D', 'U'], 'N,D,epochs,L\n10,100,4,2')).toMatchObject({ U: 25 });
+    expect(needing(['S', 'B'], 'N,D,batch,L\n10,100,20,2', 'B=batch')).toMatchObject({ S: 5, B: 20 });
+    expect(needing(['N', 'D'], 'N,S,B,L\n10,5,20,2')).toMatchObject({ D: 100, C: 6000 });
+    expect(fault(() => needing(['N', 'D', 'U'], 'Model Size,Training FLOP,epochs,loss\n1,2,3,4')).split('\n')).toEqual([
+      'p.csv:1:1: no column for N (parameters)',
+      'p.csv:1:1: no column for D (training tokens); N and C, or S and B would do too',
+      'p.csv:1:1: no column for U (unique training tokens); D and epochs would do too',
+      'p.csv:1:1: no column for L (loss in nats a token)',
+      'p.csv:1:1: the columns are "Model Size", "Training FLOP", "epochs", "loss"',
+      'p.csv:1:1: name what is missing with --columns "N=Model Size,C=Training FLOP,U=...,L=loss"',
+    ]);
+    expect(fault(() => needing(['U'], 'N,D,passes,L\n1,2,3,4'))).toContain('--columns "U=..."');
   });
 
   it.each([
     ['N,L\n1,2', undefined, 'no column for D'],
     ['N,D,L,L\n1,2,3,4', undefined, 'L: two columns are named "L"'],
-    ['N,D,L\n1,2,3', 'Q=N', 'unknown symbol Q; the symbols are N, D, C, L, S, U, B, weight, group, id'],
+    ['N,D,L\n1,2,3', 'Q=N', 'unknown symbol Q; the symbols are N, D, C, L, S, U, B, epochs, weight, group, id'],
     ['N,D,L\n1,2,3', 'N=N,N=D', 'N is named twice'],
     ['N,D,L\n1,2,3', 'N', '"N" is not symbol=column'],
     ['N,D,L\n', undefined, 'p.csv has a header but no rows'],

@@ -33,6 +33,7 @@ function startUp(message) {
   const isSecond = card() === '8' && !isFirstOf('8-once', '8-once', start.cache_dir);
   if (message.backend === 'absent' || card() === '9' || isSecond) {
     const error = { exit: 'no_backend', message: 'backend absent is not available', stack: null };
+    console.error('CUDA_ERROR_NO_DEVICE, says the library');
     return process.send({ type: 'start_failed', error }, () => process.exit(1));
   }
   const name = message.backend === 'auto' ? 'scripted' : message.backend;
@@ -64,7 +65,8 @@ const OOM =
 
 const line = (value) => `${JSON.stringify(value)}\n`;
 
-const card = () => process.env.CUDA_VISIBLE_DEVICES ?? null;
+/** As nvidia-smi's stand-in counts them, whose UUIDs hold the index. */
+const card = () => process.env.CUDA_VISIBLE_DEVICES?.replace(/^GPU-5f0a7a6e-000(.)-.*$/, '$1') ?? null;
 
 /** The other workers of this sweep that live on this worker's card. */
 function neighbours() {

@@ -15,6 +15,7 @@ const card = (index: number, free_mb: number | null = 24_000): Card => ({
   free_mb,
   used_mb: 0,
   utilization_percent: 0,
+  is_sliced: false,
   compute_capability: '8.9',
 });
 
@@ -25,7 +26,7 @@ function place(request: Partial<DeviceRequest>, facts: Partial<DeviceFacts> & { 
   const query = { state: 'ok', cards, message: '' } as const;
   const placement = placeWorkers(
     { devices: 'auto', slots_per_device: 'auto' as const, ...request },
-    { query, visible: undefined, run_bytes: 1e6, num_cores: 64, ...others },
+    { query, visible: undefined, order: undefined, run_bytes: 1e6, num_cores: 64, ...others },
   );
   return { ...placement, names: placement.places.map(({ device }) => device) };
 }
@@ -34,8 +35,46 @@ describe('placeWorkers', () => {
   it('gives each card its slots, going round the cards', () => {
     const { names, places, notes } = place({ devices: [0, 1], slots_per_device: 2 });
     expect(names).toEqual(['cuda:0', 'cuda:1', 'cuda:0', 'cuda:1']);
-    expect(places[1]?.env).toEqual({ CUDA_VISIBLE_DEVICES: '1', CUDA_DEVICE_ORDER: 'PCI_BUS_ID' });
+    expect(places[1]?.env).toEqual({ CUDA_VISIBLE_DEVICES: 'GPU-10000000-aaaa', CUDA_DEVICE_ORDER: 'PCI_BUS_ID' });
     expect(notes).toEqual([]);
+  });
+
+  it('auto: takes the cards of one name, the one with the most memory, and says what it leaves', () => {
+    const small = { ...card(1), name: 'a small card', memory_mb: 8_000 };
+    const { names, notes } = place({ slots_per_device: 1 }, { cards: [small, card(2), { ...small, index: 3 }] });
+    expect(names).toEqual(['cuda:2']);
+    expect(notes[0]).toContain('cuda:1 (a small card), cuda:3 (a small card) left out: a run that is stopped');
+    const pair = place(
+      { slots_per_device: 1 },
+      { cards: [small, { ...card(2), memory_mb: 15_000 }, { ...small, index: 3 }] },
+    );
+    expect(pair.names).toEqual(['cuda:1', 'cuda:3']);
+  });
+
+  it('says what follows from mixing cards that were named, and not from taking one of them', () => {
+    const cards = [card(0), { ...card(1), name: 'another card' }];
+    expect(place({ devices: [0, 1] }, { cards }).notes[0]).toContain('cuda:0 (a card), cuda:1 (another card) differ');
+    expect(place({ devices: [1] }, { cards }).notes).toEqual([]);
+    expect(place({ slots_per_device: 1 }).notes).toEqual([]);
+  });
+
+  it('takes no card that is split into slices', () => {
+    const sliced = { ...card(0), is_sliced: true };
+    expect(place({ slots_per_device: 1 }, { cards: [sliced, card(1)] }).names).toEqual(['cuda:1']);
+    for (const devices of ['auto', [0]] as const) {
+      expect(() => place({ devices }, { cards: [sliced] })).toThrow('cuda:0 (a card) is split into slices (MIG)');
+    }
+  });
+
+  it('says where CUDA would count cards in another order than nvidia-smi', () => {
+    const cards = [card(0), { ...card(1), name: 'another card' }];
+    const notes = (facts: Partial<DeviceFacts> & { cards?: Card[] }) =>
+      place({ devices: [0] }, { cards, ...facts }).notes.join();
+    expect(notes({ visible: '0' })).toContain('set CUDA_DEVICE_ORDER=PCI_BUS_ID');
+    expect(notes({ visible: '0', order: 'PCI_BUS_ID' })).toBe('');
+    expect(notes({ visible: 'GPU-0' })).toBe('');
+    expect(notes({})).toBe('');
+    expect(notes({ visible: '0', cards: [card(0), card(1)] })).toBe('');
   });
 
   it('auto: as many slots as the free memory holds of the largest run, with room for a process', () => {

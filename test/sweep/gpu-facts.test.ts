@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BackendInfo } from '../../src/backend/backend.ts';
 import { runRecordSchema } from '../../src/log/record.ts';
-import { describeGpu, readGpuFacts } from '../../src/sweep/gpu-facts.ts';
+import { describeGpu, readGpu } from '../../src/sweep/gpu-facts.ts';
 import { queryCards } from '../../src/sweep/nvidia-smi.ts';
 import { makeRecord } from '../support/run-record.ts';
 import { standIn, withoutNvidiaSmi } from '../support/stand-in.ts';
@@ -25,7 +25,7 @@ const cuda = backend('cuda', { tensorflow: '2.18.0' });
 describe('the GPU of a record', () => {
   it('is none on a CPU', async () => {
     standIn('eight');
-    for (const name of ['native', 'wasm', 'cpu', 'tensorflow']) expect(await readGpuFacts(backend(name))).toBeNull();
+    for (const name of ['native', 'wasm', 'cpu', 'tensorflow']) expect((await readGpu(backend(name))).gpu).toBeNull();
   });
 
   it('is the card that the environment binds the process to', async () => {
@@ -52,19 +52,30 @@ describe('the GPU of a record', () => {
     expect(describeGpu(cuda, cards, {})).toMatchObject(unknown);
     expect(describeGpu(cuda, cards, { CUDA_VISIBLE_DEVICES: '0' })).toMatchObject(unknown);
     expect(describeGpu(cuda, cards, { CUDA_VISIBLE_DEVICES: 'MIG-1f' })).toMatchObject(unknown);
+    expect(describeGpu(cuda, await cardsOf('slice'), {})).toMatchObject(unknown);
     const uuid = { CUDA_VISIBLE_DEVICES: 'GPU-5f0a7a6e-0000' };
     expect(describeGpu(cuda, cards, uuid)).toMatchObject({ index: 0, name: 'NVIDIA GeForce GTX 1650' });
   });
 
+  it('names the backend, and what its bits depend on', async () => {
+    standIn('one');
+    const started = { ...cuda, device: 'NVIDIA GPU', instruction_set: 'NVIDIA GPU, TensorFlow 2.18.0' };
+    const { backend: named } = await readGpu(started);
+    expect(named.device).toBe('NVIDIA GeForce RTX 4090');
+    expect(named.instruction_set).toBe('NVIDIA GeForce RTX 4090, TensorFlow 2.18.0');
+    const webgpu = { ...backend('webgpu'), device: 'a card', instruction_set: 'nvidia ampere' };
+    expect((await readGpu(webgpu)).backend).toEqual(webgpu);
+  });
+
   it('is what the backend knows where nvidia-smi cannot be asked', async () => {
     withoutNvidiaSmi();
-    expect(await readGpuFacts(cuda)).toMatchObject({ index: null, name: 'what the backend says', driver: null });
+    expect((await readGpu(cuda)).gpu).toMatchObject({ index: null, name: 'what the backend says', driver: null });
   });
 
   it('is the adapter with WebGPU, without asking nvidia-smi', async () => {
     standIn('eight');
     const webgpu = backend('webgpu', { webgpu: '0.6.2', driver: 'Mesa 25.1' });
-    expect(await readGpuFacts(webgpu)).toEqual({
+    expect((await readGpu(webgpu)).gpu).toEqual({
       index: null,
       name: 'what the backend says',
       driver: 'Mesa 25.1',

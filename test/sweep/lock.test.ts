@@ -5,8 +5,8 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { isAlive, ownIdentity } from '../../src/lib/process-identity.ts';
 import { LOCK_FILE, lockFolder } from '../../src/sweep/lock.ts';
-import { isAlive, ownIdentity } from '../../src/sweep/process-identity.ts';
 
 const newFolder = () => mkdtempSync(join(tmpdir(), 'sweep-lock-'));
 

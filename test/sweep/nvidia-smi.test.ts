@@ -23,6 +23,7 @@ describe('queryCards', () => {
           free_mb: 24072,
           used_mb: 2,
           utilization_percent: 0,
+          is_sliced: false,
           compute_capability: '8.9',
         },
       ],
@@ -40,7 +41,9 @@ describe('queryCards', () => {
 
   it('takes what a card does not tell for unknown', async () => {
     expect((await query('spark')).cards[0]).toMatchObject({ memory_mb: null, free_mb: null, used_mb: null });
-    expect((await query('slice')).cards[0]).toMatchObject({ free_mb: 40437, utilization_percent: null });
+    const sliced = { free_mb: 40437, utilization_percent: null, is_sliced: true };
+    expect((await query('slice')).cards[0]).toMatchObject(sliced);
+    expect((await query('busy')).cards[0]).toMatchObject({ is_sliced: false });
   });
 
   it('asks again without the field that older drivers do not know', async () => {
@@ -74,6 +77,11 @@ describe('queryCards', () => {
     expect(await queryCards()).toEqual({ state: 'absent', cards: [], message: 'nvidia-smi is not on the PATH' });
   });
 
+  it('waits for one that has to wake many cards', async () => {
+    standIn('cold');
+    expect((await queryCards()).cards).toHaveLength(1);
+  });
+
   it('leaves one that does not answer behind', async () => {
     standIn('hang');
     const start_ms = performance.now();
@@ -89,7 +97,7 @@ describe('queryCards', () => {
 describe('parseCards', () => {
   it('keeps a comma in a name and passes over lines that are no card', () => {
     const output =
-      'WARNING: infoROM is corrupted at gpu 0000:65:00.0\r\n3, A card, large, GPU-1, 1.0, 8, 4, 4, 0, 9.0\r\n';
+      'WARNING: infoROM is corrupted at gpu 0000:65:00.0\r\n3, A card, large, GPU-1, 1.0, 8, 4, 4, 0, Disabled, 9.0\r\n';
     expect(parseCards(output)).toMatchObject([{ index: 3, name: 'A card, large', uuid: 'GPU-1', memory_mb: 8 }]);
   });
 });

@@ -120,7 +120,8 @@ describe('runSweep', () => {
 
   it.each(['absent', 'dies'])('does not retry for ever where backend %s does not start', async (backend) => {
     const sweep = startSweep(['ok-a', 'ok-b', 'ok-c'], { backend, workers: 2 });
-    const reason = backend === 'absent' ? 'backend absent is not available' : 'the library does not load';
+    const reason =
+      backend === 'absent' ? 'is not available\nCUDA_ERROR_NO_DEVICE, says the library' : 'the library does not load';
     await expect(sweep.result).rejects.toMatchObject({
       exit: 'no_backend',
       message: expect.stringContaining(reason),

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { isAlive, ownIdentity } from '../../src/sweep/process-identity.ts';
+import { isAlive, ownIdentity } from '../../src/lib/process-identity.ts';
 
 const STUCK = fileURLToPath(new URL('../support/stuck-worker.mjs', import.meta.url));
 

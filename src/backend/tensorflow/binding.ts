@@ -7,6 +7,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { LabError } from '../../lib/errors.ts';
+import { LOAD_FLAGS } from '../load-library.ts';
+import { missedLibraries } from './missed-libraries.ts';
 import { cacheFolder } from './place.ts';
 import { lastLines, runProgram } from './program.ts';
 
@@ -67,12 +69,40 @@ async function compile(compiler: string, sources: string, library: Library, out:
   await run(['-shared', '-pthread', ...SOURCES.map(object), ...library.files, ...paths, '-o', out]);
 }
 
-/** TensorFlow's version, from loading `binding` in a process of its own. Throws `no_backend` where it does not load. */
-export async function probeBinding(binding: string): Promise<string> {
-  const program = 'process.stdout.write(require(process.argv[1]).TF_Version)';
-  const { code, stdout, output } = await runProgram(process.execPath, ['-e', program, binding]);
-  if (code === 0) return stdout;
-  throw new LabError('no_backend', `TensorFlow's binding ${binding} does not load:\n${lastLines(output)}`);
+/** What a binding that loads says of its library and of this machine. */
+export interface Probe {
+  /** TensorFlow's version. */
+  tensorflow: string;
+  /** It finds a GPU that it can use. */
+  sees_gpu: boolean;
+  /** What it says of CUDA, drivers and libraries, a line each. */
+  said: string[];
+}
+
+/** Loads what TensorFlow misses, then the binding: `argv` = binding, flags of dlopen, libraries. */
+const PROBE = `
+const [binding, flags, ...libraries] = process.argv.slice(1);
+for (const library of libraries) try { process.dlopen({ exports: {} }, library, Number(flags)); } catch {}
+const { TF_Version, isUsingGpuDevice } = require(binding);
+process.stdout.write(JSON.stringify({ tensorflow: TF_Version, sees_gpu: isUsingGpuDevice() }));`;
+
+/** Loads `binding` to the library in `folder` in a process of its own, as the backend does. Throws `no_backend` where it
+ * does not load. */
+export async function probeBinding(binding: string, folder: string): Promise<Probe> {
+  const args = ['-e', PROBE, binding, String(LOAD_FLAGS), ...missedLibraries(folder)];
+  // Others may be on the card: it must not be taken whole.
+  const env = { ...process.env, TF_CPP_MIN_LOG_LEVEL: '0', TF_FORCE_GPU_ALLOW_GROWTH: 'true' };
+  const { code, stdout, output } = await runProgram(process.execPath, args, { env });
+  if (code !== 0) {
+    throw new LabError('no_backend', `TensorFlow's binding ${binding} does not load:\n${lastLines(output)}`);
+  }
+  return { ...(JSON.parse(stdout) as Pick<Probe, 'tensorflow' | 'sees_gpu'>), said: gpuLines(output) };
+}
+
+/** The lines of TensorFlow's log that say why there is no GPU, each once, without time and source. */
+function gpuLines(output: string): string[] {
+  const lines = output.split('\n').map((line) => line.replace(/^.*\.cc:\d+\] /, '').trim());
+  return [...new Set(lines.filter((line) => /dlopen|could not load|driver|cuda/i.test(line)))].slice(-6);
 }
 
 /** The binding for `library` from the package's sources, built now where it was not. Throws `no_backend` where there is

@@ -1,20 +1,12 @@
-/** @file Whether this machine has an NVIDIA driver, and the names of its cards, as the driver's own files tell it. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+/** @file Whether this machine has an NVIDIA driver, as the driver's own files tell it. */
+import { existsSync } from 'node:fs';
 
-/** The driver's files: on Linux, in a container without /proc's, and under Windows' own Linux. */
-const DRIVER_FILES = ['/proc/driver/nvidia/version', '/dev/nvidiactl', '/dev/dxg'];
-const CARDS = '/proc/driver/nvidia/gpus';
+/** The kernel module's files, on the machine itself and in a container without its /proc. */
+const DRIVER_FILES = ['/proc/driver/nvidia/version', '/dev/nvidiactl'];
 
-/** True where an NVIDIA driver is loaded. */
-export const hasNvidiaDriver = (): boolean => DRIVER_FILES.some((file) => existsSync(file));
+/** Under Windows' own Linux, which has /dev/dxg for a GPU of any maker: NVIDIA's part of it. */
+const WSL_FILES = ['/dev/dxg', '/usr/lib/wsl/lib/libcuda.so.1'];
 
-/** Names of the cards in the order of the PCI bus; none where the driver does not tell. */
-export function cardNames(): string[] {
-  try {
-    return readdirSync(CARDS)
-      .sort()
-      .map((card) => /Model:\s*(.+)/.exec(readFileSync(`${CARDS}/${card}/information`, 'utf8'))?.[1]?.trim() ?? 'GPU');
-  } catch {
-    return [];
-  }
-}
+/** True where an NVIDIA driver is loaded. `exists` says whether a file is there. */
+export const hasNvidiaDriver = (exists = existsSync): boolean =>
+  DRIVER_FILES.some((file) => exists(file)) || WSL_FILES.every((file) => exists(file));

@@ -3,7 +3,7 @@
  * `ptxas`; folders keep their places beside each other, since TensorFlow finds CUDA relative to itself. Which Python a
  * wheel is for does not matter here.
  */
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { LabError } from '../../lib/errors.ts';
 import { cacheFolder } from './place.ts';
@@ -24,6 +24,9 @@ export interface WheelChoice {
   /** Told of each step that takes a while. */
   onStep: (message: string) => void;
 }
+
+/** TensorFlow's wheels have CUDA on this machine's processor. */
+export const hasCudaWheels = process.arch === 'x64';
 
 /** Wheels for the pip's own Python first; then for this one, which every TensorFlow since 2.12 has. */
 const OTHER_PYTHON = ['--python-version', '3.11', '--implementation', 'cp', '--abi', 'cp311'];
@@ -107,38 +110,66 @@ function versionOf(wheel: string): string {
   return path.basename(wheel).split('-')[1] ?? 'unknown';
 }
 
-/** Fetches TensorFlow (with CUDA's libraries for a GPU) into the cache, unless that version is there. Throws
- * `no_backend` where pip is missing or cannot download, `storage` where a wheel cannot be unpacked. */
+/** Beside the unpacked wheels, with the versions of CUDA's parts. */
+const VERSIONS_FILE = 'cuda-versions.json';
+
+/** What was unpacked in `place` before, or null. A folder gets its place when it is whole, and is never changed: runs may
+ * have its libraries open. */
+function findWheel(place: string): Wheel | null {
+  const [folder, versions] = [path.join(place, 'tensorflow'), path.join(place, VERSIONS_FILE)];
+  if (!existsSync(folder)) return null;
+  return { folder, cuda_versions: existsSync(versions) ? JSON.parse(readFileSync(versions, 'utf8')) : {} };
+}
+
+/** Fetches TensorFlow (with CUDA's libraries for a GPU) into the cache; what is unpacked there already stays, and a
+ * version that is named is then not downloaded. Throws `no_backend` where pip is missing or cannot download, or there is
+ * no wheel with CUDA, and `storage` where a wheel cannot be unpacked. */
 export async function fetchWheel({ version, gpu, onStep }: WheelChoice): Promise<Wheel> {
-  const python = await findPython();
+  if (gpu && !hasCudaWheels) {
+    const advice = 'give a library with --libtensorflow, or use --backend webgpu';
+    throw new LabError('no_backend', `TensorFlow's wheels have CUDA on x64 only, this is ${process.arch}; ${advice}`);
+  }
   const name = gpu ? 'tensorflow' : 'tensorflow-cpu';
+  const placeOf = (found: string) => path.join(cacheFolder(), `${name}-${found}`);
+  const known = version === null ? null : findWheel(placeOf(version));
+  if (known) return known;
+  const python = await findPython();
   const scratch = path.join(cacheFolder(), `wheels.${process.pid}.tmp`);
   try {
     onStep(`downloading ${name} with ${python} -m pip`);
     const requirement = version === null ? name : `${name}==${version}`;
     const [wheel] = (await download(python, [requirement], path.join(scratch, 'tensorflow'))) as [string];
-    const place = path.join(cacheFolder(), `${name}-${versionOf(wheel)}`);
+    const place = placeOf(versionOf(wheel));
+    const there = findWheel(place);
+    if (there) return there;
     const site = path.join(scratch, 'site');
+    const cuda = gpu ? await requiredByCuda(python, wheel) : [];
     onStep(`unpacking ${path.basename(wheel)}`);
     await runPython(python, UNPACK, [wheel, site, TENSORFLOW_MEMBERS]);
+    if (gpu) onStep(`downloading CUDA: ${cuda.length} packages, 4.5 GB unpacked`);
     const cuda_versions: Record<string, string> = {};
-    if (gpu) {
-      const required = (await runPython(python, REQUIRED, [wheel, 'and-cuda'])).split('\n').filter(Boolean);
-      if (required.length > 0) onStep(`downloading CUDA: ${required.length} packages, 4.5 GB unpacked`);
-      for (const each of required) {
-        const folder = path.join(scratch, 'nvidia');
-        for (const file of await download(python, [each], folder)) {
-          await runPython(python, UNPACK, [file, site, NVIDIA_MEMBERS]);
-          const part = /^nvidia_(cuda_runtime|cudnn)_/.exec(path.basename(file))?.[1];
-          if (part) cuda_versions[part.replace('_runtime', '')] = versionOf(file);
-        }
-        rmSync(folder, { recursive: true });
+    for (const each of cuda) {
+      const folder = path.join(scratch, 'nvidia');
+      for (const file of await download(python, [each], folder)) {
+        await runPython(python, UNPACK, [file, site, NVIDIA_MEMBERS]);
+        const part = /^nvidia_(cuda_runtime|cudnn)_/.exec(path.basename(file))?.[1];
+        if (part) cuda_versions[part.replace('_runtime', '')] = versionOf(file);
       }
+      rmSync(folder, { recursive: true });
     }
+    writeFileSync(path.join(site, VERSIONS_FILE), JSON.stringify(cuda_versions));
     rmSync(place, { recursive: true, force: true });
     renameSync(site, place);
     return { folder: path.join(place, 'tensorflow'), cuda_versions };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/** The packages with CUDA's libraries that `wheel` wants. Throws `no_backend` where it names none. */
+async function requiredByCuda(python: string, wheel: string): Promise<string[]> {
+  const required = (await runPython(python, REQUIRED, [wheel, 'and-cuda'])).split('\n').filter(Boolean);
+  if (required.length > 0) return required;
+  const what = `${path.basename(wheel)} names no CUDA libraries (it has no extra and-cuda)`;
+  throw new LabError('no_backend', `${what}; choose --version 2.15 or newer, or give a library with --libtensorflow`);
 }

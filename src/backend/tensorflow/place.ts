@@ -21,6 +21,8 @@ const installedSchema = z.object({
   tensorflow: z.string(),
   /** The library has CUDA kernels; null where that is not known. */
   has_cuda: z.boolean().nullable(),
+  /** It found a GPU here that it can use, when it was tried; absent where it was not. */
+  sees_gpu: z.boolean().optional(),
   /** Versions of CUDA's parts, where setup fetched them. */
   cuda_versions: z.record(z.string(), z.string()).optional(),
   /** Folder of the library. */
@@ -37,20 +39,11 @@ export function cacheFolder(): string {
   return path.join(SCALING_LAB_CACHE ? path.resolve(SCALING_LAB_CACHE) : path.join(cache, 'scaling-lab'), 'tensorflow');
 }
 
-/** Removes what a setup that was killed has left: its folders are named after its process. */
+/** Removes what setups that were killed have left; to be called by the holder of setup's lock, beside whom there is no
+ * other. */
 export function removeLeftovers(): void {
   for (const name of readdirSync(cacheFolder())) {
-    const pid = Number(/\.(\d+)\.tmp$/.exec(name)?.[1]);
-    if (pid > 0 && !isAlive(pid)) rmSync(path.join(cacheFolder(), name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if (name.endsWith('.tmp')) rmSync(path.join(cacheFolder(), name), { recursive: true, force: true });
   }
 }
 
@@ -118,5 +111,6 @@ export function findInstalled(): Installed | null {
   const folder = npmPackage();
   const binding = folder && officialBinding(folder);
   if (!folder || !binding) return null;
-  return { tensorflow: '2.9.1', has_cuda: process.platform === 'linux', library: path.join(folder, 'deps'), binding };
+  // npm may have run the step unasked; whether its CUDA works here nobody has tried.
+  return { tensorflow: '2.9.1', has_cuda: null, library: path.join(folder, 'deps'), binding };
 }

@@ -1,6 +1,7 @@
 /** @file `setup tensorflow`: gives the `tensorflow` and `cuda` backends their library. From pip's wheels (a current
  * TensorFlow with its CUDA 12), from a folder of the user's, or by the package's own install step (TensorFlow 2.9.1 with
- * CUDA 11.2, from a host that many networks refuse). Done again it does nothing, unless asked for another library.
+ * CUDA 11.2, from a host that many networks refuse). Done again it downloads nothing that is there, and tries anew whether
+ * TensorFlow sees a GPU.
  */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -9,7 +10,7 @@ import { withLock } from '../lock.ts';
 import { buildBinding, findLibrary, probeBinding } from './binding.ts';
 import { hasNvidiaDriver } from './driver.ts';
 import { fetchPackage } from './fetch-package.ts';
-import { fetchWheel } from './pip.ts';
+import { fetchWheel, hasCudaWheels } from './pip.ts';
 import {
   cacheFolder,
   findInstalled,
@@ -34,13 +35,16 @@ export interface TensorflowSetup {
   libtensorflow?: string;
   /** Of pip's wheel; default the newest. */
   version?: string;
-  /** With CUDA; default where there is an NVIDIA driver. */
+  /** With CUDA; default where there is an NVIDIA driver and a wheel with CUDA for this processor. */
   gpu?: boolean;
 }
 
-/** What the backends now load, and whether it was there before. */
+/** What the backends now load. */
 export interface TensorflowSetupResult extends Installed {
+  /** False where it was there before. */
   is_new: boolean;
+  /** What TensorFlow said of GPUs; empty where it sees one. */
+  gpu_complaints: string[];
 }
 
 /** Sets up TensorFlow. `onStep` is told of each step that takes a while. Throws `usage` on options that do not go
@@ -57,7 +61,7 @@ export async function setupTensorflow(
     throw new LabError('usage', '--version and --gpu choose a wheel of pip: leave them out, or use --from-pip');
   }
   if (!setup.official && process.platform !== 'linux') {
-    const advice = 'use --official, or the native or webgpu backend';
+    const advice = `use the ${process.platform === 'win32' ? 'webgpu or wasm' : 'webgpu or native'} backend, or try --official`;
     throw new LabError(
       'no_backend',
       `the TensorFlow binding is built on Linux only, this is ${process.platform}; ${advice}`,
@@ -87,26 +91,33 @@ async function requirePackage(onStep: (message: string) => void): Promise<string
   return fetchPackage();
 }
 
-/** Builds the binding against the library in `folder` and makes it what the backend loads. */
+/** Tries `binding` and makes it what the backend loads. */
+async function adopt(
+  candidate: Omit<Installed, 'tensorflow' | 'sees_gpu'>,
+  { is_new = true } = {},
+): Promise<TensorflowSetupResult> {
+  const { tensorflow, sees_gpu, said } = await probeBinding(candidate.binding, candidate.library);
+  const installed = { ...candidate, tensorflow, sees_gpu };
+  writeCurrent(installed);
+  return { ...installed, is_new, gpu_complaints: sees_gpu ? [] : said };
+}
+
+/** Builds the binding against the library in `library` and adopts it. */
 async function install(
-  { folder, ...cuda }: Pick<Installed, 'has_cuda' | 'cuda_versions'> & { folder: string },
+  wanted: Omit<Installed, 'tensorflow' | 'sees_gpu' | 'binding'>,
   onStep: (message: string) => void,
 ): Promise<TensorflowSetupResult> {
-  const library = findLibrary(folder);
+  const library = findLibrary(wanted.library);
   const packageFolder = await requirePackage(onStep);
   onStep('building the binding');
-  const binding = await buildBinding(packageFolder, library);
-  const tensorflow = await probeBinding(binding);
-  const installed = { tensorflow, ...cuda, library: folder, binding };
-  writeCurrent(installed);
-  return { ...installed, is_new: true };
+  return adopt({ ...wanted, binding: await buildBinding(packageFolder, library) });
 }
 
 const setUpFromFolder = (folder: string, onStep: (message: string) => void) =>
-  install({ folder: path.resolve(folder), has_cuda: null }, onStep);
+  install({ library: path.resolve(folder), has_cuda: null }, onStep);
 
 async function setUpFromPip(
-  { version, gpu = hasNvidiaDriver() }: TensorflowSetup,
+  { version, gpu = hasNvidiaDriver() && hasCudaWheels }: TensorflowSetup,
   onStep: (message: string) => void,
 ): Promise<TensorflowSetupResult> {
   const there = findInstalled();
@@ -114,18 +125,17 @@ async function setUpFromPip(
   if (there && is_own && (version === undefined || there.tensorflow === version)) {
     const is_new = findPackage() === null;
     await requirePackage(onStep);
-    await probeBinding(there.binding);
-    return { ...there, is_new };
+    return adopt(there, { is_new });
   }
-  const wheel = await fetchWheel({ version: version ?? null, gpu, onStep });
-  return install({ ...wheel, has_cuda: gpu }, onStep);
+  const { folder, cuda_versions } = await fetchWheel({ version: version ?? null, gpu, onStep });
+  return install({ library: folder, cuda_versions, has_cuda: gpu }, onStep);
 }
 
 /** The package's install step, where npm has put the package. */
 async function runOfficialStep(onStep: (message: string) => void): Promise<TensorflowSetupResult> {
   const folder = npmPackage();
   if (!folder) {
-    const advice = 'run npm install --include=optional, or set it up with --from-pip';
+    const advice = 'run npm install --include=optional';
     throw new LabError('no_backend', `${PACKAGE} is not installed; ${advice}`);
   }
   onStep(`running the install step of ${PACKAGE}: it downloads about 400 MB`);
@@ -139,11 +149,9 @@ async function runOfficialStep(onStep: (message: string) => void): Promise<Tenso
   // The step may fail and still end with 0: what counts is the binding.
   const binding = officialBinding(folder);
   if (!binding) {
-    const advice = 'its host may not be reachable from here: set it up with --from-pip';
+    const other = process.platform === 'linux' ? 'set it up with --from-pip' : 'use the webgpu backend';
+    const advice = `its host may not be reachable from here: ${other}`;
     throw new LabError('no_backend', `the install step of ${PACKAGE} failed:\n${lastLines(output)}\n${advice}`);
   }
-  const tensorflow = await probeBinding(binding);
-  const installed = { tensorflow, has_cuda: process.platform === 'linux', library: path.join(folder, 'deps'), binding };
-  writeCurrent(installed);
-  return { ...installed, is_new: true };
+  return adopt({ has_cuda: process.platform === 'linux', library: path.join(folder, 'deps'), binding });
 }

@@ -8,11 +8,15 @@ import path from 'node:path';
 import util from 'node:util';
 import { registerKernels } from '../../kernels.ts';
 import { tf } from '../../tf.ts';
-import { cardNames, hasNvidiaDriver } from './driver.ts';
+import { loadError } from '../load-library.ts';
+import { hasNvidiaDriver } from './driver.ts';
 import { fusedKernels } from './fused.ts';
+import { missedLibraries } from './missed-libraries.ts';
 import { type Binding, countingBinding } from './ops.ts';
-import { findInstalled, findPackage, PACKAGE } from './place.ts';
+import { hasCudaWheels } from './pip.ts';
+import { findInstalled, findPackage, type Installed, PACKAGE } from './place.ts';
 
+export { hasNvidiaDriver } from './driver.ts';
 export { numOps } from './ops.ts';
 export { setupTensorflow, type TensorflowSetup, type TensorflowSetupResult } from './setup.ts';
 
@@ -20,8 +24,8 @@ export { setupTensorflow, type TensorflowSetup, type TensorflowSetupResult } fro
 export interface TensorflowFacts {
   /** Of TensorFlow, and on a GPU of CUDA and cuDNN where known. */
   versions: Record<string, string>;
-  /** The card's name; null on the CPU. */
-  card: string | null;
+  /** On a GPU, not on the CPU. */
+  is_gpu: boolean;
   /** How a GPU multiplies matrices: in float32, or rounded to TF32's 10 bits first. */
   matmul_precision: 'float32' | 'tf32';
 }
@@ -33,13 +37,28 @@ export const tensorflowFacts = (): TensorflowFacts | null => started;
 
 /** Null where the backend can start, else why not and what to do. */
 export async function findTensorflow({ needs_gpu }: { needs_gpu: boolean }): Promise<string | null> {
+  if (needs_gpu && process.platform !== 'linux') {
+    return 'CUDA through TensorFlow runs on Linux only (on Windows: inside WSL); use --backend webgpu';
+  }
   if (needs_gpu && !hasNvidiaDriver()) return 'no NVIDIA driver was found; install it if this machine has a card';
-  const setup = `scaling-lab setup tensorflow${needs_gpu ? ' --gpu' : ''}`;
+  const setup = `scaling-lab setup tensorflow${needs_gpu ? WITH_CUDA : ''}`;
   const installed = findInstalled();
   if (!installed) return `TensorFlow's library has not been set up; run ${setup}`;
   if (!findPackage()) return `package ${PACKAGE} is not there; run ${setup}, which fetches it`;
-  if (needs_gpu && installed.has_cuda === false) return `TensorFlow was set up without CUDA; run ${setup}`;
-  return null;
+  return needs_gpu ? whyNoGpu(installed, setup) : null;
+}
+
+/** How setup is asked for a library with CUDA. */
+const WITH_CUDA = hasCudaWheels ? ' --gpu' : ' --libtensorflow DIR, with a library that has CUDA';
+
+/** Null where the library that is there found a GPU to use when it was set up; else what to do. */
+export function whyNoGpu({ has_cuda, sees_gpu }: Installed, setup: string): string | null {
+  const visible = process.env['CUDA_VISIBLE_DEVICES'];
+  if (visible === '' || visible?.startsWith('-1')) return `CUDA_VISIBLE_DEVICES="${visible}" hides all cards; unset it`;
+  if (sees_gpu) return null;
+  return has_cuda === false
+    ? `TensorFlow was set up without CUDA; run ${setup}`
+    : `TensorFlow has not found a GPU that it can use; run ${setup}, which tries it and says why`;
 }
 
 /** Variables that TensorFlow reads when it loads, where the user has not set them. */
@@ -69,14 +88,6 @@ function restoreUtil(): void {
   old['isArray'] ??= Array.isArray;
 }
 
-/** The card that TensorFlow computes on: of those visible to the process the last, as the binding takes it. */
-function visibleCard(): string {
-  const names = cardNames();
-  const last = process.env['CUDA_VISIBLE_DEVICES']?.split(',').at(-1)?.trim();
-  const at = last !== undefined && /^\d+$/.test(last) ? Number(last) : names.length - 1;
-  return names[at] ?? 'NVIDIA GPU';
-}
-
 /** Loads TensorFlow and makes it tfjs's current backend, on a GPU or on the CPU; returns tfjs's name for it.
  * Throws where the library does not load, or where no GPU is usable though one is needed. */
 export async function startTensorflow({ needs_gpu }: { needs_gpu: boolean }): Promise<string> {
@@ -85,6 +96,7 @@ export async function startTensorflow({ needs_gpu }: { needs_gpu: boolean }): Pr
   if (!started) {
     setEnvironment(needs_gpu);
     restoreUtil();
+    if (needs_gpu) for (const library of missedLibraries(installed.library)) loadError(library);
     const require = createRequire(path.join(folder, 'package.json'));
     const binding = require(installed.binding) as Binding;
     require('./dist/register_all_kernels.js');
@@ -92,18 +104,18 @@ export async function startTensorflow({ needs_gpu }: { needs_gpu: boolean }): Pr
     const is_gpu = binding.isUsingGpuDevice();
     if (needs_gpu && !is_gpu) {
       throw new Error(
-        'TensorFlow finds no GPU that it can use; start with TF_CPP_MIN_LOG_LEVEL=0 to see why (often a driver older than its CUDA), or use --backend webgpu',
+        'TensorFlow finds no GPU that it can use (often a driver older than its CUDA); run scaling-lab setup tensorflow again, which says why, or use --backend webgpu',
       );
     }
     tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(countingBinding(binding), PACKAGE));
     registerKernels(fusedKernels, 'tensorflow');
     started = {
       versions: { tensorflow: binding.TF_Version, ...(is_gpu ? installed.cuda_versions : {}) },
-      card: is_gpu ? visibleCard() : null,
+      is_gpu,
       matmul_precision: is_gpu && process.env['NVIDIA_TF32_OVERRIDE'] !== '0' ? 'tf32' : 'float32',
     };
   }
-  if (needs_gpu !== (started.card !== null)) {
+  if (needs_gpu !== started.is_gpu) {
     throw new Error('TensorFlow has been started in this process for another device');
   }
   if (!(await tf.setBackend('tensorflow'))) throw new Error('tfjs could not start its tensorflow backend');

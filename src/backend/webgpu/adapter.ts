@@ -4,14 +4,11 @@
  * Debian's `chromium` puts it, with the Vulkan loader beside it, unless VK_ICD_FILENAMES names a driver.
  */
 import { existsSync } from 'node:fs';
-import os from 'node:os';
 import { LabError } from '../../lib/errors.ts';
+import { loadError } from '../load-library.ts';
 
 /** Folder of Debian's `chromium`: SwiftShader and a Vulkan loader. */
 const CHROMIUM = '/usr/lib/chromium';
-
-/** glibc's flag for libraries that stay loaded; Node does not export it. */
-const RTLD_NODELETE = 0x1000;
 
 /** An adapter that may be used, and Dawn's GPU object that keeps it alive. */
 export interface FoundAdapter {
@@ -50,7 +47,7 @@ async function find(choice: string): Promise<Found> {
       : `package webgpu does not load (${(error as Error).message})`;
     return { reason: `${what}; run npm install --include=optional` };
   }
-  if (choice !== '' && 'swiftshader'.includes(choice)) useChromium();
+  if (isSwiftshader(choice)) useChromium();
   const loader = missingLoader();
   if (loader !== null) return { reason: loader };
   Object.assign(globalThis, dawn.globals);
@@ -58,23 +55,16 @@ async function find(choice: string): Promise<Found> {
   return choice === '' ? bestHardware(dawn, names) : byName(dawn, names, choice);
 }
 
+/** Whether `choice` can mean nothing but SwiftShader: fewer letters are a part of a card's name too, and with chromium's
+ * driver named to it the Vulkan loader sees no card. */
+const isSwiftshader = (choice: string): boolean => choice.length >= 5 && 'swiftshader'.includes(choice);
+
 /** Points the Vulkan loader to chromium's SwiftShader, where there is no other, and loads chromium's loader. */
 function useChromium(): void {
   const driver = `${CHROMIUM}/vk_swiftshader_icd.json`;
   if (process.platform !== 'linux' || !existsSync(driver)) return;
   if (!process.env['VK_ICD_FILENAMES'] && !process.env['VK_DRIVER_FILES']) process.env['VK_ICD_FILENAMES'] = driver;
   if (missingLoader() !== null) loadError(`${CHROMIUM}/libvulkan.so.1`);
-}
-
-/** What the system's linker says to a library that is no Node module, which then stays loaded. */
-function loadError(library: string): string {
-  const { RTLD_NOW, RTLD_GLOBAL } = os.constants.dlopen;
-  try {
-    process.dlopen({ exports: {} }, library, RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
-    return '';
-  } catch (error) {
-    return (error as Error).message;
-  }
 }
 
 /** Null where a Vulkan loader is there or none is needed; Dawn itself would print a warning to the terminal. */
@@ -99,7 +89,9 @@ const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render/i;
  * programs, which read nothing there that they have not written, compile ten times as fast. */
 const SOFTWARE_OPTION = 'enable-dawn-features=disable_workgroup_init';
 
-const NO_DRIVER = "no GPU adapter was found; install the GPU's Vulkan driver (Linux), or use another backend";
+const NO_DRIVER =
+  "no GPU adapter was found; install the GPU's Vulkan driver (Linux; NVIDIA: libnvidia-gl-<version>, libxext6, libegl1, " +
+  'and in a container NVIDIA_DRIVER_CAPABILITIES=all), or use another backend';
 
 /** The adapter called `named`, or Dawn's own choice. */
 async function request(dawn: typeof import('webgpu'), named?: string): Promise<FoundAdapter | null> {

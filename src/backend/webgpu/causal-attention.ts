@@ -4,6 +4,7 @@
  * Vectors of a head are padded to fours with zeros.
  */
 import { KERNEL, type LabKernel } from '../../kernels.ts';
+import { LabError } from '../../lib/errors.ts';
 import type { tf } from '../../tf.ts';
 import { NAN_SAFE } from './not-a-number.ts';
 import { dispatch, empty } from './program.ts';
@@ -15,6 +16,8 @@ export interface AttentionShape {
 
 /** Queries or keys of a workgroup, one a thread. */
 const THREADS = 32;
+/** Values of a head at most: a thread holds several of its vectors in registers, and has about as many. assumption */
+const MAX_HEAD = 256;
 /** Bytes of workgroup memory that tiles may take. */
 const TILE_BYTES = 12_288;
 
@@ -31,6 +34,13 @@ interface Sizes {
 function sizesOf(x: tf.Tensor, { n_ctx, n_head }: AttentionShape): Sizes {
   const [m, d] = x.shape as [number, number];
   const e = d / n_head;
+  if (e > MAX_HEAD) {
+    const rule = `heads are ${e} wide, and attention on webgpu takes at most ${MAX_HEAD}`;
+    throw new LabError(
+      'usage',
+      `invalid n_head: ${n_head} for d_model ${d}: ${rule}; raise it, or use another backend`,
+    );
+  }
   const fours = Math.ceil(e / 4);
   const tile = Math.max(1, Math.min(THREADS, Math.floor(TILE_BYTES / (2 * 16 * fours))));
   const sizes = { T: n_ctx, H: n_head, E: e };

@@ -40,11 +40,17 @@ export async function openDevice({ adapter, name }: FoundAdapter): Promise<GPUDe
   return device;
 }
 
+/** What Dawn says of a buffer above the device's limit when it is made, and, where that is larger, when it is bound. */
+const TOO_LARGE = [
+  /size \((\d+)\) exceeds the max buffer size limit \((\d+)\)/,
+  /Binding size \((\d+)\) of .* is larger than the maximum .*binding size \((\d+)\)/,
+];
+
 /** Dawn's words without its own source lines. */
 function describeError(name: string, error: GPUError): string {
   const [words = ''] = error.message.trim().split(/\n\s+at /);
   if (error.constructor.name === 'GPUOutOfMemoryError') return `out of GPU memory (${name}): ${words.split('\n')[0]}`;
-  const [, asked, most] = /size \((\d+)\) exceeds the max buffer size limit \((\d+)\)/.exec(words) ?? [];
+  const [, asked, most] = TOO_LARGE.map((pattern) => pattern.exec(words)).find((found) => found !== null) ?? [];
   if (asked !== undefined) {
     return `a tensor of ${asked} bytes is too large for the GPU device (${name}): at most ${most}; lower train.batch_tokens or the model's size`;
   }

@@ -14,7 +14,6 @@ const PARTS = 64;
 const SLOTS = MAX_BUFFERS / 4;
 /** A uniform block starts at a multiple of this. */
 const ALIGNMENT = 256;
-const BLOCK_BYTES = 48;
 
 const numbered = (num: number, of: (i: number) => string) => Array.from({ length: num }, (_, i) => of(i)).join('\n');
 
@@ -57,7 +56,11 @@ function rootOfSum(parts: tf.Tensor[]): tf.Tensor {
   return norm;
 }
 
-const HYPER = `struct Hyper { beta1: f32, beta2: f32, rate: f32, correction2: f32, eps: f32, clip: f32, keep0: f32, keep1: f32 }`;
+/** A dispatch's hyper-parameters, in the order of `prepareUniforms`. */
+const FIELDS = ['beta1', 'beta2', 'rate', 'correction2', 'eps', 'clip', 'keep0', 'keep1'];
+const HYPER = `struct Hyper { ${FIELDS.map((name) => `${name}: f32`).join(', ')} }`;
+/** Of a uniform struct, a multiple of 16. */
+const HYPER_BYTES = 16 * Math.ceil(FIELDS.length / 4);
 
 const updateOf = (i: number) => `
 fn update${i}(i: u32, scale: f32) {
@@ -128,7 +131,7 @@ function adamw(inputs: KernelInputs, attrs: KernelAttrs): void {
       reads: Object.fromEntries(tensors('g')),
       writes: Object.fromEntries(['p', 'm', 'v'].flatMap(tensors)),
       uniforms: {
-        hyper: { type: 'Hyper', buffer, offset: block * ALIGNMENT, size: BLOCK_BYTES },
+        hyper: { type: 'Hyper', buffer, offset: block * ALIGNMENT, size: HYPER_BYTES },
         norm: { type: 'vec4<f32>', buffer, offset: num_blocks * ALIGNMENT, size: 16 },
       },
       groups: [Math.ceil(largest / THREADS)],

@@ -11,6 +11,13 @@ declare module 'webgpu' {
 declare module '@tensorflow/tfjs-backend-webgpu' {
   import type { KernelBackend, TensorInfo } from '@tensorflow/tfjs';
 
+  /** Buffers of tensors, and those that were freed, kept for tensors of the very same size. */
+  interface BufferManager {
+    freeBuffers: Map<string, GPUBuffer[]>;
+    numFreeBuffers: number;
+    numBytesAllocated: number;
+  }
+
   /** Where a tensor's values are. */
   interface TensorData {
     /** A copy on the CPU: not yet uploaded, or kept by a read. */
@@ -22,6 +29,7 @@ declare module '@tensorflow/tfjs-backend-webgpu' {
     constructor(device: GPUDevice, info: GPUAdapterInfo);
     device: GPUDevice;
     queue: GPUQueue;
+    bufferManager: BufferManager;
     tensorMap: { get: (dataId: object) => TensorData };
     commandEncoder: GPUCommandEncoder | null;
     computePassEncoder: GPUComputePassEncoder | null;

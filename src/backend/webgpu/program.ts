@@ -4,6 +4,7 @@
  * buffer, one for each set of values, kept: no program is compiled twice, and nothing is written for a dispatch.
  */
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import { LabError } from '../../lib/errors.ts';
 import { tf } from '../../tf.ts';
 
 /** Storage buffers a program may bind: what every WebGPU device has. */
@@ -38,7 +39,13 @@ export interface Program {
 }
 
 let backend: WebGPUBackend | undefined;
-let pipelines = new Map<string, GPUComputePipeline>();
+/** A compiled program; asking it for its layout takes microseconds each time. */
+interface Compiled {
+  pipeline: GPUComputePipeline;
+  layout: GPUBindGroupLayout;
+}
+
+let pipelines = new Map<string, Compiled>();
 let sizeBuffers = new Map<string, GPUBuffer>();
 
 /** Makes programs run on `started`. */
@@ -88,16 +95,17 @@ function sourceOf({ sizes = {}, code, reads, writes, uniforms = {} }: Program): 
   return [struct, ...declared, PRELUDE, typeof code === 'string' ? code : code()].join('\n');
 }
 
-function pipelineOf(program: Program): GPUComputePipeline {
-  let pipeline = pipelines.get(program.name);
-  if (!pipeline) {
+function pipelineOf(program: Program): Compiled {
+  let compiled = pipelines.get(program.name);
+  if (!compiled) {
     const { device } = backend!;
     const label = program.name;
     const module = device.createShaderModule({ code: sourceOf(program), label });
-    pipeline = device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint: 'main' }, label });
-    pipelines.set(label, pipeline);
+    const pipeline = device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint: 'main' }, label });
+    compiled = { pipeline, layout: pipeline.getBindGroupLayout(0) };
+    pipelines.set(label, compiled);
   }
-  return pipeline;
+  return compiled;
 }
 
 function sizesBuffer(values: number[]): GPUBuffer {
@@ -115,29 +123,54 @@ function sizesBuffer(values: number[]): GPUBuffer {
   return buffer;
 }
 
-/** Records one dispatch. Errors in the code come later, see `device.ts`. */
+/** Workgroups in both directions; a count without rows is folded. Throws `usage` above the limit. */
+function gridOf({ name, groups: [count, given] }: Program): [number, number] {
+  const columns = given === undefined ? Math.min(count, MAX_GROUPS) : count;
+  const rows = given ?? Math.ceil(count / MAX_GROUPS);
+  if (columns <= MAX_GROUPS && rows <= MAX_GROUPS) return [columns, rows];
+  throw new LabError(
+    'usage',
+    `${name} takes ${columns} x ${rows} workgroups, and a GPU ${MAX_GROUPS} in each direction; lower ` +
+      "train.batch_tokens or the model's size, or use another backend",
+  );
+}
+
+/** Records one dispatch. Throws `usage` where it is too large. Errors in the code come later, see `device.ts`. */
 export function dispatch(program: Program): void {
-  const { reads, writes, uniforms = {}, sizes, groups } = program;
+  const { reads, writes, uniforms = {}, sizes } = program;
+  const [columns, rows] = gridOf(program);
   const buffers = [...Object.values(reads).map(bufferOf), ...Object.values(writes).map(writtenBufferOf)];
   if (buffers.length > MAX_BUFFERS)
     throw new Error(`${program.name} binds ${buffers.length} buffers, not ${MAX_BUFFERS}`);
-  const pipeline = pipelineOf(program);
+  const { pipeline, layout } = pipelineOf(program);
   const resources: GPUBufferBinding[] = [
     ...buffers.map((buffer) => ({ buffer })),
     ...Object.values(uniforms).map(({ buffer, offset, size }) => ({ buffer, offset, size })),
     ...(sizes ? [{ buffer: sizesBuffer(Object.values(sizes)) }] : []),
   ];
-  const layout = pipeline.getBindGroupLayout(0);
   const entries = resources.map((resource, binding) => ({ binding, resource }));
   const bindGroup = backend!.device.createBindGroup({ layout, entries });
-  const [columns, rows = Math.ceil(columns / MAX_GROUPS)] = groups;
   backend!.ensureCommandEncoderReady();
   backend!.computePassEncoder ??= backend!.commandEncoder!.beginComputePass();
   const pass = backend!.computePassEncoder;
   pass.setPipeline(pipeline);
   pass.setBindGroup(0, bindGroup);
-  pass.dispatchWorkgroups(Math.min(columns, MAX_GROUPS), rows);
+  pass.dispatchWorkgroups(columns, rows);
   if (++backend!.dispatchCountInPass >= BATCH) submit();
+}
+
+/** Gives back the buffers that tfjs keeps for tensors to come. It keeps every size that ever was, for ever. */
+export function freePool(): void {
+  submit();
+  const pool = backend!.bufferManager;
+  // The lists stay: tfjs takes a size that it has seen for one that has a list.
+  for (const list of pool.freeBuffers.values()) {
+    for (const buffer of list.splice(0)) {
+      pool.numBytesAllocated -= buffer.size;
+      pool.numFreeBuffers--;
+      buffer.destroy();
+    }
+  }
 }
 
 /** Hands all that is recorded to the GPU. */

@@ -21,6 +21,7 @@ import { optimizerKernels } from './optimizer.ts';
 import { currentBackend, submit, useBackend } from './program.ts';
 
 export { deviceFailure, numDispatches } from './device.ts';
+export { freePool } from './program.ts';
 
 const ourKernels = [
   linearKernels,

@@ -5,8 +5,8 @@
  * does, which is why such a law is told the centre (`centredAt`).
  */
 import { constrainSeparable } from './constrain-separable.ts';
-import { expansion } from './expansion.ts';
-import type { Constraints, Law, LawParams } from './law.ts';
+import { type Expansion, expansion } from './expansion.ts';
+import { BLOCK, type BlockLosses, type Constraints, type Law, type LawParams } from './law.ts';
 import { readConstraints, type Source } from './read-constraints.ts';
 
 /** `law` with the constraints; the law itself where there are none.
@@ -30,6 +30,16 @@ function constrained<Input extends string>(
   const { owners, expand, contract } = expansion(law, sources, centre);
   const inner = new Float64Array(law.params.length);
   const separable = constrainSeparable(law, sources, centre, contract);
+  const logLoss: Law<Input>['logLoss'] = (theta, u, gradient) => {
+    const { full, own, own_slot, cross, cross_slot } = expand(theta);
+    const value = base.logLoss(full, u, inner);
+    gradient.fill(0);
+    for (let k = 0; k < inner.length; k++) {
+      if (own[k] !== 0) gradient[own_slot[k]!]! += inner[k]! * own[k]!;
+      if (cross[k] !== 0) gradient[cross_slot[k]!]! += inner[k]! * cross[k]!;
+    }
+    return value;
+  };
   const names = owners.map((k) => (sources[k]!.kind === 'bounded' ? `bounded_${law.params[k]}` : law.coordinates[k]!));
   return {
     ...base,
@@ -41,16 +51,10 @@ function constrained<Input extends string>(
       return slot < 0 ? [] : [slot];
     }),
     plausible: law.plausible.filter(({ param }) => sources[law.params.indexOf(param)]!.kind === 'free'),
-    logLoss(theta, u, gradient) {
-      const { full, own, own_slot, cross, cross_slot } = expand(theta);
-      const value = base.logLoss(full, u, inner);
-      gradient.fill(0);
-      for (let k = 0; k < inner.length; k++) {
-        if (own[k] !== 0) gradient[own_slot[k]!]! += inner[k]! * own[k]!;
-        if (cross[k] !== 0) gradient[cross_slot[k]!]! += inner[k]! * cross[k]!;
-      }
-      return value;
-    },
+    logLoss,
+    ...(base.block && base.block.of === base.logLoss
+      ? { block: constrainedBlock(base.block, logLoss, expand, owners.length) }
+      : {}),
     toParams(theta, at) {
       if (!at.every((x, i) => x === centre[i]))
         return constrained(law, constraints, sources, Float64Array.from(at)).toParams(theta, at);
@@ -84,5 +88,31 @@ function constrained<Input extends string>(
     },
     centredAt: (at) => constrained(law, constraints, sources, Float64Array.from(at)),
     ...(separable ? { separable } : {}),
+  };
+}
+
+/** The law's blocks of points through the chain from the free coordinates. */
+function constrainedBlock(
+  { losses }: BlockLosses,
+  of: BlockLosses['of'],
+  expand: Expansion['expand'],
+  num_free: number,
+): BlockLosses {
+  let inner = new Float64Array(0);
+  return {
+    of,
+    losses(theta, columns, from, to, values, jacobian) {
+      const { full, own, own_slot, cross, cross_slot } = expand(theta);
+      if (inner.length === 0) inner = new Float64Array(BLOCK * full.length);
+      losses(full, columns, from, to, values, inner);
+      const add = (slot: number, factor: number, k: number): void => {
+        for (let at = 0; at < to - from; at++) jacobian[slot * BLOCK + at]! += factor * inner[k * BLOCK + at]!;
+      };
+      jacobian.fill(0, 0, num_free * BLOCK);
+      for (let k = 0; k < full.length; k++) {
+        if (own[k] !== 0) add(own_slot[k]!, own[k]!, k);
+        if (cross[k] !== 0) add(cross_slot[k]!, cross[k]!, k);
+      }
+    },
   };
 }

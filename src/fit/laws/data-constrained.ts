@@ -9,8 +9,10 @@ import { carried } from './carrier.ts';
 import { chinchilla } from './chinchilla.ts';
 import type { Law } from './law.ts';
 
-/** Repetition constants of the starting points, and those at which variable projection solves the amplitudes. */
-const REPETITIONS = [1.5, 5, 15, 50, 150];
+/** Repetition constants of the starting points, close together: along its flat valley a Huber objective has an optimum
+ * every factor of two. Then those at which variable projection solves the amplitudes. */
+const REPETITIONS_D = [1, 2, 5, 10, 20, 40, 60, 90, 140, 250];
+const REPETITIONS_N = [0.7, 1.2, 1.7, 2.5, 5, 15, 60];
 const TYPICAL = { R_D_star: 15, R_N_star: 5 };
 const EXPONENTS = [0.15, 0.35, 0.6];
 const SHARES = [
@@ -97,8 +99,8 @@ function dataConstrained(offset: number): Law {
       for (const alpha of EXPONENTS)
         for (const beta of EXPONENTS)
           for (const shares of SHARES)
-            for (const RD of REPETITIONS)
-              for (const RN of REPETITIONS) {
+            for (const RD of REPETITIONS_D)
+              for (const RN of REPETITIONS_N) {
                 const terms = shares.map((share) => logLoss + Math.log(share));
                 yield Float64Array.of(...terms, alpha, beta, Math.log(RD), Math.log(RN));
               }

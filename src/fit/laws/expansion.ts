@@ -72,9 +72,9 @@ export function expansion(law: Law<string>, sources: readonly Source[], centre: 
     own[k] = slope === 0 || carrier.kind === 'plain' ? slope : slope / value;
     if (carrier.kind === 'scale') own[k]! *= e;
     if (place === undefined || full[k] === -Infinity) return;
-    // d theta/d e is minus the shift for a term, theta/e for a scale.
-    const by_exponent = carrier.kind === 'scale' ? full[k]! / e : (full[k]! - Math.log(value)) / e;
-    cross[k] = by_exponent * slopes[place]!;
+    // d theta/d e is minus the shift for a term, theta/e for a scale: by the carrier, since e may be zero.
+    const shift = 'shift' in carrier ? carrier.shift!(centre) : 0;
+    cross[k] = (carrier.kind === 'scale' ? Math.log(value) - shift : -shift) * slopes[place]!;
   };
 
   return {

@@ -40,7 +40,37 @@ export interface Separable {
   amplitude(exponents: ArrayLike<number>, coordinate: number): number;
 }
 
-/** A coordinate's plausible range: an optimum outside is reported as `optimum_on_bound`. */
+/** Points that a law takes at a time: few enough that their derivatives stay in the nearest cache. */
+export const BLOCK = 512;
+
+/** `logLoss` for many points at once, without a call or an array a point: an option for speed, never for results.
+ * A law made from another one by changing its `logLoss` keeps this record and is not taken at its word, since `of` is
+ * the function that the record speeds up. */
+export interface BlockLosses {
+  of: (theta: Float64Array, u: Float64Array, gradient: Float64Array) => number;
+  /** For the points `from` to `to - 1` (BLOCK at most) of `columns`, one column an input: `log L` of point i in
+   * `values[i - from]`, its derivative by coordinate k in `jacobian[k * BLOCK + i - from]`. */
+  losses(
+    theta: Float64Array,
+    columns: readonly Float64Array[],
+    from: number,
+    to: number,
+    values: Float64Array,
+    jacobian: Float64Array,
+  ): void;
+  /** Adds `sum_i slopes_i d2 L_i/L_i` to the lower triangle of the row-major `matrix` over all coordinates; `jacobian`
+   * is what `losses` wrote for the same points. Where absent, differences of the derivatives serve. */
+  curvature?(
+    columns: readonly Float64Array[],
+    from: number,
+    to: number,
+    jacobian: Float64Array,
+    slopes: Float64Array,
+    matrix: Float64Array,
+  ): void;
+}
+
+/** A coordinate's plausible range: an optimum outside is reported as `bound_hit`. */
 export interface Plausible {
   param: string;
   low: number;
@@ -74,6 +104,8 @@ export interface Law<Input extends string = RunInput> {
   /** Coordinates that are the log of a term which the data may not support: they may end at -Infinity. */
   optional_terms: readonly number[];
   plausible: readonly Plausible[];
+  /** `logLoss` gives the loss itself, and a problem's targets are losses: see `rawLoss`. */
+  is_raw?: true;
   /** Constants that may be held at infinity. */
   may_be_infinite?: readonly string[];
   /** What holds some of the constants; absent where all are free. */
@@ -83,6 +115,7 @@ export interface Law<Input extends string = RunInput> {
   /** `log L` at one point and, in `gradient`, its derivative by each coordinate.
    * `u` holds the logs of the inputs less the data's centre, in the order of `inputs`. */
   logLoss(theta: Float64Array, u: Float64Array, gradient: Float64Array): number;
+  block?: BlockLosses;
   toParams(theta: Float64Array, centre: Float64Array): LawParams;
   fromParams(params: LawParams, centre: Float64Array): Float64Array;
   /** The same law for points with that centre, where its loss depends on more than distances from the centre;

@@ -21,14 +21,23 @@ export interface Preset {
   counting: 'total' | 'non_embedding';
   /** C/(N D). */
   flops_per_nd: { mean: number; spread: number };
+  /** Smallest and largest value of the runs behind it, where the source says. */
+  range: { N?: [number, number]; D?: [number, number]; C?: [number, number] };
   /** The source's own line of optima, where it is not that of its law. */
   frontier?: Frontier;
 }
 
 const PF_DAY = 8.64e19;
 const SIX = { mean: 6, spread: 0 };
-const KAPLAN = { counting: 'non_embedding', flops_per_nd: SIX } as const;
+const KAPLAN = {
+  counting: 'non_embedding',
+  flops_per_nd: SIX,
+  range: { N: [768, 1.5e9] as [number, number], D: [22e6, 23e9] as [number, number] },
+} as const;
 const TOTAL = { counting: 'total', flops_per_nd: SIX } as const;
+/** Runs of Hoffmann's abstract, and those of the digitised figure. */
+const HOFFMANN_RUNS: Preset['range'] = { N: [70e6, 16e9], D: [5e9, 500e9] };
+const EPOCH_RUNS: Preset['range'] = { N: [57.3e6, 16.2e9], D: [819e6, 318e9], C: [1.4e18, 1.3e22] };
 const KAPLAN_PAPER = 'Kaplan et al. 2020, arXiv 2001.08361';
 
 /** N_opt in PF-days to FLOPs. */
@@ -92,6 +101,7 @@ const PRESETS: readonly Preset[] = [
   {
     ...TOTAL,
     name: 'chinchilla-2022',
+    range: HOFFMANN_RUNS,
     law: 'chinchilla',
     params: { E: 1.6934, A: 406.4, B: 410.7, alpha: 0.3392, beta: 0.2849 },
     reference: 'Hoffmann et al. 2022, arXiv 2203.15556, approach 3, not rounded to two digits',
@@ -99,6 +109,7 @@ const PRESETS: readonly Preset[] = [
   {
     ...TOTAL,
     name: 'chinchilla-epoch',
+    range: EPOCH_RUNS,
     law: 'chinchilla',
     params: { E: 1.8172181, A: 477.82587, B: 2143.4174, alpha: 0.3473105, beta: 0.36717243 },
     reference: "the optimum on 240 of Epoch AI's points of Hoffmann's figure 4; the data of arXiv 2404.10102",
@@ -106,6 +117,7 @@ const PRESETS: readonly Preset[] = [
   {
     ...TOTAL,
     name: 'chinchilla-besiroglu',
+    range: EPOCH_RUNS,
     law: 'chinchilla',
     params: { E: 1.8172, A: 482.01, B: 2085.43, alpha: 0.3478, beta: 0.3658 },
     reference: 'Besiroglu et al. 2024, arXiv 2404.10102, as printed: E of one optimum, the rest of another',
@@ -113,6 +125,7 @@ const PRESETS: readonly Preset[] = [
   {
     ...TOTAL,
     name: 'muennighoff-2023',
+    range: { N: [7.1e6, 8.67e9], D: [100e6, 900e9] },
     law: 'data_constrained',
     params: {
       E: Math.exp(0.6254804),

@@ -1,11 +1,13 @@
 /** @file `setup tensorflow` without a network: what it refuses, and what counts as set up. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { findLibrary } from '../../../src/backend/tensorflow/binding.ts';
+import { hasNvidiaDriver } from '../../../src/backend/tensorflow/driver.ts';
 import { cacheFolder, findInstalled, officialBinding, writeCurrent } from '../../../src/backend/tensorflow/place.ts';
 import { setupTensorflow } from '../../../src/backend/tensorflow/setup.ts';
+import { findTensorflow, whyNoGpu } from '../../../src/backend/tensorflow/tensorflow.ts';
 
 let folder = '';
 let before: string | undefined;
@@ -57,6 +59,18 @@ describe('setup tensorflow', () => {
   });
 });
 
+describe('hasNvidiaDriver', () => {
+  const has = (...files: string[]) => hasNvidiaDriver((file) => files.includes(String(file)));
+
+  it('takes the kernel module, or in WSL its part of CUDA, and no GPU of another maker there', () => {
+    expect(has('/proc/driver/nvidia/version')).toBe(true);
+    expect(has('/dev/nvidiactl')).toBe(true);
+    expect(has('/dev/dxg', '/usr/lib/wsl/lib/libcuda.so.1')).toBe(true);
+    expect(has('/dev/dxg')).toBe(false);
+    expect(has()).toBe(false);
+  });
+});
+
 describe('findLibrary', () => {
   it('finds the libraries of a wheel and of a C distribution', () => {
     touch('include/tensorflow/c/c_api.h', 'lib/libtensorflow.so.2', 'lib/libtensorflow_framework.so.2');
@@ -79,6 +93,31 @@ describe('what is set up', () => {
     expect(findInstalled()).toBeNull();
     touch('library/x', 'binding.node');
     expect(findInstalled()).toEqual(installed());
+  });
+
+  it('is not taken for usable by CUDA where nobody has tried', () => {
+    const cuda = { ...installed(), has_cuda: true };
+    expect(whyNoGpu({ ...cuda, sees_gpu: true }, 'SETUP')).toBeNull();
+    expect(whyNoGpu({ ...cuda, sees_gpu: false }, 'SETUP')).toContain('run SETUP, which tries it and says why');
+    expect(whyNoGpu({ ...cuda, has_cuda: null }, 'SETUP')).toContain('has not found a GPU');
+    expect(whyNoGpu(installed(), 'SETUP')).toBe('TensorFlow was set up without CUDA; run SETUP');
+    vi.stubEnv('CUDA_VISIBLE_DEVICES', '-1');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(whyNoGpu({ ...cuda, sees_gpu: true }, 'SETUP')).toContain('hides all cards');
+  });
+
+  it('is for CUDA on Linux only', async () => {
+    const { platform } = process;
+    Object.defineProperty(process, 'platform', { value: 'win32' });
+    onTestFinished(() => void Object.defineProperty(process, 'platform', { value: platform }));
+    expect(await findTensorflow({ needs_gpu: true })).toMatch(/on Linux only .*WSL.*--backend webgpu/);
+    await expect(setupTensorflow({}, () => {})).rejects.toThrow('use the webgpu or wasm backend');
+  });
+
+  it('loses what killed setups left beside it', async () => {
+    touch('tensorflow/wheels.123.tmp/file', 'tensorflow/kept/file');
+    await expect(setupTensorflow({ libtensorflow: folder }, () => {})).rejects.toThrow('is no TensorFlow library');
+    expect(readdirSync(cacheFolder())).toEqual(['kept']);
   });
 
   it('is nothing where the note is damaged', () => {

@@ -2,8 +2,11 @@
  * kernels change, and a run that goes on from its checkpoint. What every backend must do is checked in test/model and
  * training.test.ts. Runs on the software adapter of Debian's `chromium`.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type BackendInfo, describeAdapter, numLaunches } from '../../../src/backend/backend.ts';
+import { spawnSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type BackendInfo, describeAdapter, numLaunches, settleBackend } from '../../../src/backend/backend.ts';
+import { attend } from '../../../src/backend/webgpu/causal-attention.ts';
+import { currentBackend, dispatch, empty } from '../../../src/backend/webgpu/program.ts';
 import { findWebgpu } from '../../../src/backend/webgpu/webgpu.ts';
 import { gelu } from '../../../src/model/ops/gelu.ts';
 import { linear } from '../../../src/model/ops/linear.ts';
@@ -15,6 +18,7 @@ import { randomBatch, smallModel } from '../../support/random-params.ts';
 import { jobIn, startBackend, temporaryFolder, tinySpec } from '../../support/training.ts';
 import { valuesOf } from '../../support/values.ts';
 
+const isSoftware = TEST_ADAPTER.toLowerCase() === 'swiftshader';
 const OPTIMIZER = { learning_rate: 0.01, beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay: 0.1, grad_clip: 1 };
 
 /** Programs a training step starts on a model of `n_layer` layers. */
@@ -28,15 +32,34 @@ function launchesOf(overrides: Parameters<typeof smallModel>[0]): number {
   return launches;
 }
 
+/** The compiled door of `backend/` in a process whose environment names no Vulkan driver. */
+function inCleanProcess(program: string): unknown {
+  const { VK_ICD_FILENAMES, VK_DRIVER_FILES, ...env } = process.env;
+  const door = new URL('../../../dist/backend/backend.js', import.meta.url).href;
+  const source = `const lab = await import('${door}'); process.stdout.write(JSON.stringify(${program}), () => process.exit(0));`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', source], { env });
+  if (stdout.length === 0) throw new Error(String(stderr));
+  return JSON.parse(String(stdout));
+}
+
 describe('choice of an adapter', () => {
-  it('takes no software adapter unasked', async () => {
-    const best = await describeAdapter();
+  it('takes no software adapter unasked', () => {
+    const best = inCleanProcess('await lab.describeAdapter()') as { is_software: boolean } | null;
     expect(best?.is_software ?? false).toBe(false);
-    if (best === null) expect(await findWebgpu()).toMatch(/Vulkan|adapter/);
+    const [status] = inCleanProcess('(await lab.describeBackends()).filter(({ name }) => name === "webgpu")') as [
+      { reason: string },
+    ];
+    if (best === null) expect(status.reason).toMatch(/Vulkan|adapter/);
+  });
+
+  it('does not hide the hardware for a few letters that SwiftShader has too', () => {
+    const driver = 'process.env.VK_ICD_FILENAMES ?? null';
+    expect(inCleanProcess(`await lab.describeAdapter({ adapter: 'r' }).then(() => ${driver})`)).toBeNull();
   });
 
   it('names the adapters there are where the one asked for is none of them', async () => {
-    expect(await findWebgpu({ adapter: 'Voodoo 2' })).toMatch(/Voodoo 2|Vulkan/i);
+    const reason = await findWebgpu({ adapter: 'Voodoo 2' });
+    expect(reason).toMatch(isSoftware && WITHOUT_WEBGPU === '' ? /there is .*SwiftShader/ : /Voodoo 2|Vulkan/i);
     await expect(startBackend('webgpu', { adapter: 'Voodoo 2' })).rejects.toMatchObject({ exit: 'no_backend' });
   });
 
@@ -88,6 +111,35 @@ describe.skipIf(WITHOUT_WEBGPU !== '')(`webgpu backend ${WITHOUT_WEBGPU}`, () =>
     const size = 65_535 * 64 + 100;
     const y = await valuesOf(() => gelu(tf.range(0, size)).slice([size - 200], [200]));
     expect(Array.from(y)).toEqual(Array.from({ length: 200 }, (_, i) => size - 200 + i));
+  });
+
+  it('refuses heads that are too wide and dispatches that are too large, by name', () => {
+    const wide = () =>
+      tf.tidy(() => attend(tf.zeros([4, 514]), tf.zeros([4, 514]), tf.zeros([4, 514]), { n_ctx: 4, n_head: 2 }));
+    expect(wide).toThrow('invalid n_head: 2 for d_model 514: heads are 257 wide');
+    const dispatchOf = (...groups: [number, number?]) =>
+      tf.tidy(() => dispatch({ name: 'none', code: '', reads: {}, writes: { y: empty([1]) }, groups }));
+    expect(() => dispatchOf(65_536, 2)).toThrow('none takes 65536 x 2 workgroups, and a GPU 65535');
+    expect(() => dispatchOf(1, 65_536)).toThrow('lower train.batch_tokens');
+  });
+
+  it('keeps no memory of the runs that are over', async () => {
+    const spec = tinySpec(2);
+    const allocated = async (name: string, d_model: number) => {
+      const wider = { ...spec, model: { ...spec.model, d_model, d_ff: 4 * d_model } };
+      await trainRun(jobIn(`${folder}/${name}`, wider, backend));
+      return (tf.memory() as unknown as { numBytesAllocatedInGPU: number }).numBytesAllocatedInGPU;
+    };
+    const after_first = await allocated('narrow', 8);
+    expect(await allocated('wide', 32)).toBe(after_first);
+    expect(await allocated('between', 24)).toBe(after_first);
+  });
+
+  it('tells a fault that the device does not report', async () => {
+    const fault = new Error('a fault');
+    vi.spyOn(currentBackend().queue, 'onSubmittedWorkDone').mockRejectedValueOnce(fault);
+    await expect(settleBackend()).rejects.toBe(fault);
+    await settleBackend();
   });
 
   it('goes on from a checkpoint as if it had not stopped', async () => {

@@ -99,7 +99,10 @@ describe.skipIf(isAbsent('muennighoff_182.csv'))(
       expect(fit.objective).toBeLessThan(scoreLaw(muennighoffPoints(), published).objective);
       expect(fit.params['R_D_star']! / 95.4).toBeCloseTo(1, 2);
       expect(fit.params['R_N_star']! / 1.71).toBeCloseTo(1, 2);
-      expect(fit.starts.distinct).toBeGreaterThan(1);
+      // Five optima within .2% of each other: 15.4, 47, 52, 95 and 161 repetitions; many starts must see the best.
+      expect(fit.starts.distinct).toBeGreaterThan(3);
+      expect(fit.starts.reached_best).toBeGreaterThan(10);
+      expect(fit.starts.next_best).toBeCloseTo(1.7185e-4, 7);
       const near = { R_D_star: [10, 18], R_N_star: [3, 8] } as const;
       const local = fitLaw(muennighoffPoints(), { law: 'data_constrained', fix: base, bounds: near });
       expect(local.params['R_D_star']! / R_D_star!).toBeCloseTo(1, 2);
@@ -117,7 +120,7 @@ describe.skipIf(isAbsent('muennighoff_182.csv'))(
 
     it('is warned of: few starts agree', () => {
       const fit = fitLaw(muennighoffPoints(), { law: 'data_constrained', fix: base });
-      expect(fit.diagnostics.map((d) => d.name)).toContain('start_disagreement');
+      expect(fit.diagnostics.map((d) => d.name)).toContain('local_optimum');
     });
   },
 );

@@ -1,17 +1,6 @@
-/** @file Columns and plots in text: widths, marks where they belong, axes of one value, nothing from nothing. */
+/** @file Plots in text: marks where they belong, axes of one value, nothing from nothing. */
 import { expect, it } from 'vitest';
-import { alignRows, logLogPlot } from '../../src/commands/text-table.ts';
-
-it('pads columns to their widest cell, and leaves no blanks at the ends of lines', () => {
-  expect(
-    alignRows([
-      ['a', 'bb', ''],
-      ['ccc', 'd', 'e'],
-      ['f', '', ''],
-    ]),
-  ).toEqual(['  a    bb', '  ccc  d   e', '  f']);
-  expect(alignRows([])).toEqual([]);
-});
+import { logLogPlot } from '../../src/commands/text-plot.ts';
 
 it('a power law is a straight line from corner to corner', () => {
   const points = [1, 10, 100, 1000, 10000].map((x) => ({ x, y: 1 / x }));

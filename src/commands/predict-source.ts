@@ -1,0 +1,99 @@
+/** @file What `predict` predicts from: a file that `fit --out` wrote, a study's fit.json, or a published law by name. */
+import { readFileSync } from 'node:fs';
+import {
+  type BootstrapReport,
+  type CriticalBatch,
+  type CurveColumn,
+  type Diagnostic,
+  type FittedLaw,
+  type LawFit,
+  listLaws,
+  presetLaw,
+} from '../fit/fit.ts';
+import { LabError } from '../lib/errors.ts';
+import { note } from './output.ts';
+import type { PredictOptions } from './predict-options.ts';
+
+/** A law of runs. */
+export type KnownLaw = FittedLaw & Partial<Pick<LawFit, 'residuals' | 'num_points' | 'num_free' | 'diagnostics'>>;
+
+/** A law in one variable; presets have no draws and may have no range. */
+export interface KnownCurve {
+  law: string;
+  params: Record<string, number>;
+  x: CurveColumn;
+  range?: { x: [number, number] };
+  draws?: Record<string, number[]>;
+  bootstrap: BootstrapReport | null;
+  diagnostics: Diagnostic[];
+}
+
+export type Known =
+  | { kind: 'law'; fit: KnownLaw }
+  | { kind: 'curve'; fit: KnownCurve }
+  | { kind: 'batch'; fit: CriticalBatch & { diagnostics: Diagnostic[] } };
+
+/** The fit of a file, or a preset. Throws `usage` for neither, both, or a file that is no fit of a law. */
+export function readKnown(file: string | undefined, options: PredictOptions): Known {
+  if ((file === undefined) === (options.law === undefined))
+    throw new LabError('usage', 'predict wants a fit, or --law with the name of a published one');
+  if (file !== undefined) return readFit(file, options);
+  const preset = presetLaw(options.law!);
+  const { law, params, range } = preset;
+  note(options, `${preset.name}: ${preset.reference}; N counts ${preset.counting} parameters`);
+  const inputs = listLaws().find(({ name }) => name === law)!.inputs;
+  if (inputs.length > 1) return { kind: 'law', fit: preset };
+  const x = inputs[0] as 'N' | 'D' | 'C';
+  const known = range[x];
+  return {
+    kind: 'curve',
+    fit: { law, params, x, bootstrap: null, diagnostics: [], ...(known ? { range: { x: known } } : {}) },
+  };
+}
+
+type Json = Record<string, unknown>;
+
+function readFit(file: string, options: PredictOptions): Known {
+  let value: Json;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8')) as Json;
+  } catch (error) {
+    throw new LabError('usage', `cannot read a fit from ${file}: ${(error as Error).message}`, { cause: error });
+  }
+  if (Array.isArray(value['groups'])) return { kind: 'law', fit: ofStudy(file, value['groups'], options) };
+  if (typeof value['B_star'] === 'number' && typeof value['alpha_B'] === 'number')
+    return { kind: 'batch', fit: value as unknown as CriticalBatch & { diagnostics: Diagnostic[] } };
+  const known = listLaws().find(({ name }) => name === value['law']);
+  if (!known || typeof value['params'] !== 'object') {
+    const has_exponents = 'budgets' in value || 'steps' in value;
+    throw new LabError(
+      'usage',
+      has_exponents
+        ? `${file} holds the exponents of valleys or of an envelope, and no law; fit one with --approach 3 --out FILE`
+        : `${file} is not a fitted law; make one with fit --out, or name the fit.json of a study`,
+    );
+  }
+  if (known.inputs.length === 1 && typeof value['x'] === 'string')
+    return { kind: 'curve', fit: value as unknown as KnownCurve };
+  return { kind: 'law', fit: value as unknown as LawFit };
+}
+
+/** The fit of the named group and counting in a study's fit.json, which keeps no draws of its bootstrap. */
+function ofStudy(file: string, all: unknown[], options: PredictOptions): LawFit {
+  const { group, counting } = options;
+  const groups = all as {
+    name: string;
+    fits: { counting: { params: string }; chinchilla: LawFit | null; chinchilla_refused: string }[];
+  }[];
+  const found = groups.length === 1 && group === undefined ? groups[0] : groups.find(({ name }) => name === group);
+  if (!found)
+    throw new LabError('usage', `name a group of ${file} with --group: ${groups.map(({ name }) => name).join(', ')}`);
+  const own = counting === undefined ? found.fits[0] : found.fits.find((fit) => fit.counting.params === counting);
+  if (!own) throw new LabError('usage', `${file} has no fit of group ${found.name} by ${counting} parameters`);
+  if (!own.chinchilla) throw new LabError('too_little_data', `group ${found.name}: ${own.chinchilla_refused}`);
+  note(
+    options,
+    `${found.name}, N counts ${own.counting.params} parameters; for intervals: scaling-lab fit DIR --out FILE`,
+  );
+  return own.chinchilla;
+}

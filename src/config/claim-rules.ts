@@ -1,0 +1,36 @@
+/** @file Rules of claims that span fields: names that differ, groups that exist, and what each kind needs to be judged. */
+import { claimSchema } from './claims.ts';
+import { printValue } from './problems.ts';
+import type { Path, Report } from './run-rules.ts';
+import { asArray } from './valid.ts';
+
+/** Checks the claims that are valid by themselves against the names of the study's blocks. */
+export function checkClaims(raw: unknown, groups: readonly string[], report: Report): void {
+  const names = new Set<string>();
+  asArray(raw).forEach((value, i) => {
+    const { data: claim } = claimSchema.safeParse(value);
+    if (!claim) return;
+    const path: Path = ['claims', i];
+    if (names.has(claim.name)) {
+      report([...path, 'name'], 'the name of an earlier claim too; names must differ', { got: printValue(claim.name) });
+    }
+    names.add(claim.name);
+    if (claim.kind !== 'direction' && claim.value === undefined) {
+      report(path, `a claim of kind ${claim.kind} needs value, the paper's number`);
+    }
+    if (claim.kind === 'number' && claim.margin === undefined) {
+      report(path, 'a claim of kind number needs margin, the difference that no longer counts as equal');
+    }
+    claim.ours.forEach((term, j) => {
+      const at: Path = [...path, 'ours', j];
+      if (!groups.includes(term.group)) {
+        report([...at, 'group'], `no block of that name; there are ${groups.join(', ')}`, {
+          got: printValue(term.group),
+        });
+      }
+      if (term.approach !== 3 && !['a', 'b'].includes(term.quantity)) {
+        report([...at, 'quantity'], 'a constant of the law: it needs approach 3', { got: printValue(term.quantity) });
+      }
+    });
+  });
+}

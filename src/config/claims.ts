@@ -1,0 +1,79 @@
+/** @file The schema of a claim: a paper's statement, the exact recipe of our number beside it, and what decides.
+ * Claims stand in the study file and are frozen, with their hash, before the study's first run; `study/` judges them.
+ */
+import { z } from 'zod';
+
+/** One number of ours: a fit of one group under one counting. A claim's estimate is a sum of terms. */
+const termSchema = z.strictObject({
+  times: z.number().default(1).describe('Factor of this term in the sum: 1 and -1 make a difference.'),
+  group: z.string().describe('Block of the study whose runs are fitted.'),
+  approach: z
+    .literal([1, 2, 3])
+    .default(2)
+    .describe('1: envelope of learning curves. 2: isoFLOP valleys. 3: a law over all runs.'),
+  quantity: z
+    .enum(['a', 'b', 'E', 'alpha', 'beta'])
+    .default('a')
+    .describe('Exponents a and b by any approach; constants of the law by approach 3.'),
+  params: z.enum(['total', 'non_embedding', 'non_embedding_head', 'live']).default('total').describe('What N counts.'),
+  flops: z.enum(['6nd', 'exact']).default('6nd').describe('What C counts.'),
+  law: z.enum(['chinchilla', 'power_mean']).default('chinchilla').describe('approach 3 only.'),
+  loss: z.enum(['huber', 'mse', 'lad']).default('huber').describe('approach 3 only: loss function of the fit.'),
+  min_tokens: z.number().int().positive().optional().describe('Leave out runs with fewer tokens.'),
+});
+
+/** Variants of the analysis that must agree with the primary one. */
+const SPECIFICATIONS = [
+  'window_5',
+  'without_smallest_budget',
+  'without_largest_budget',
+  'min_tokens_x2',
+  'delta_x10',
+  'other_law',
+] as const;
+
+export const claimSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9_-]*$/, 'expected lower-case letters, digits, - and _')
+    .describe('Name of the row.'),
+  statement: z.string().min(1).describe("The paper's statement, in one sentence."),
+  source: z.string().min(1).describe('Paper, section or equation.'),
+  kind: z
+    .enum(['number', 'direction', 'constant'])
+    .describe('number: equal to `value` within `margin`. direction: above 0. constant: of a corpus, never judged.'),
+  ours: z.array(termSchema).min(1).describe('Our number: the sum of these terms.'),
+  value: z.number().optional().describe("number and constant: the paper's value."),
+  value_se: z.number().min(0).default(0).describe("The paper's own standard error; 0 where none is printed."),
+  margin: z.number().positive().optional().describe('number: the difference that no longer counts as equal.'),
+  minimal_effect: z.number().min(0).default(0.03).describe('direction: the least effect that counts.'),
+  specifications: z
+    .array(z.enum(SPECIFICATIONS))
+    .default([...SPECIFICATIONS])
+    .describe('Variants that must agree; those that mean nothing for the approach are left out.'),
+});
+
+export type Claim = z.output<typeof claimSchema>;
+export type ClaimTerm = z.output<typeof termSchema>;
+export type Specification = (typeof SPECIFICATIONS)[number];
+
+/** What the simulation of a study's power starts from. */
+export const powerSchema = z.strictObject({
+  surfaces: z
+    .record(
+      z.string(),
+      z.strictObject({
+        E: z.number().min(0),
+        A: z.number().positive(),
+        B: z.number().positive(),
+        alpha: z.number().positive(),
+        beta: z.number().positive(),
+      }),
+    )
+    .describe('Block -> L = E + A/N^alpha + B/D^beta with all parameters: the truth of the simulation.'),
+  seed_sd: z.number().min(0).describe('Spread of log loss from run to run.'),
+  size_sd: z.number().min(0).describe('Spread of the offset of log loss that all runs of a size share.'),
+  draws: z.number().int().min(1).max(10000).default(100).describe('Studies simulated.'),
+});
+
+export type PowerConfig = z.output<typeof powerSchema>;

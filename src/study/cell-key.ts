@@ -1,0 +1,12 @@
+/** @file What makes two runs the same cell of a study: all of their specification but the seeds, or but the rate too. */
+import { canonicalJson } from '../config/config.ts';
+import type { RunRecord } from '../log/record.ts';
+
+/** Equal for runs of one cell. */
+export function cellKey(record: RunRecord, { without_rate = false } = {}): string {
+  const { init_seed: _, data_seed: __, optimizer: ___, ...rest } = record.spec;
+  const { learning_rate, ...optimizer } = record.optimizer;
+  const { model, num_params, num_tokens, batch_size } = record;
+  const shape = { model, N: num_params.total, num_tokens, batch_size };
+  return canonicalJson({ rest, shape, optimizer, ...(without_rate ? {} : { learning_rate }) });
+}

@@ -1,0 +1,117 @@
+/** @file Claims of a study -> estimates with standard errors, variants, and verdicts; and their freezing before the runs.
+ * The estimate is a sum of terms. Where all terms resampled the same ladder their replicates are paired and the
+ * error of the sum is that of the paired sums; else errors are added in squares, which overstates that of a difference.
+ */
+import type { Claim, Specification } from '../../config/config.ts';
+import type { Diagnostic, DiagnosticName } from '../../fit/fit.ts';
+import type { RunRecord } from '../../log/record.ts';
+import { fitTerm, type Resampling, type TermFit } from './term.ts';
+import { judgeConstant, judgeDirection, judgeNumber, type Verdict } from './verdict.ts';
+
+/** A claim, judged. */
+export interface ClaimResult {
+  name: string;
+  statement: string;
+  source: string;
+  kind: Claim['kind'];
+  /** The paper's number; null for a direction. */
+  value: number | null;
+  estimate: number | null;
+  standard_error: number | null;
+  /** Whether replicates of the terms were paired; null for a single term. */
+  is_paired: boolean | null;
+  specifications: { name: Specification; estimate: number | null }[];
+  verdict: Verdict;
+}
+
+/** What forbids a verdict, with the number of times it may occur in one fit. */
+const BLOCKING: Partial<Record<DiagnosticName, number>> = {
+  no_interior_minimum: 1,
+  lr_not_bracketed: 0,
+  repeated_tokens: 0,
+  lack_of_fit: 0,
+};
+
+/** Judges every claim on the records of its study. */
+export function judgeClaims(
+  claims: readonly Claim[],
+  records: readonly RunRecord[],
+  resampling: Resampling,
+): ClaimResult[] {
+  return claims.map((claim) => judgeClaim(claim, records, resampling));
+}
+
+function judgeClaim(claim: Claim, records: readonly RunRecord[], resampling: Resampling): ClaimResult {
+  const terms = claim.ours.map((term) => fitTerm(records, term, resampling)!);
+  const specifications = claim.specifications.flatMap((name) => {
+    const variants = claim.ours.map((term) => fitTerm(records, term, { ...resampling, bootstrap: 0 }, name));
+    if (variants.every((variant) => variant === undefined)) return [];
+    // A variant that means nothing for one term leaves that term as it is.
+    const values = variants.map((variant, i) => (variant ?? terms[i]!).value);
+    return [{ name, estimate: sumOf(claim, values) }];
+  });
+  const estimate = sumOf(
+    claim,
+    terms.map(({ value }) => value),
+  );
+  const { standard_error, is_paired } = errorOf(claim, terms);
+  const { name, statement, source, kind, value = null } = claim;
+  const verdict = verdictOf(claim, { terms, estimate, standard_error, specifications });
+  return { name, statement, source, kind, value, estimate, standard_error, is_paired, specifications, verdict };
+}
+
+function sumOf({ ours }: Claim, values: readonly (number | null)[]): number | null {
+  if (values.some((value) => value === null)) return null;
+  return values.reduce<number>((sum, value, i) => sum + ours[i]!.times * value!, 0);
+}
+
+/** Standard error of the sum of terms. */
+function errorOf(
+  { ours }: Claim,
+  terms: readonly TermFit[],
+): { standard_error: number | null; is_paired: boolean | null } {
+  if (terms.some(({ standard_error }) => standard_error === null)) return { standard_error: null, is_paired: null };
+  if (terms.length === 1)
+    return { standard_error: Math.abs(ours[0]!.times) * terms[0]!.standard_error!, is_paired: null };
+  const [first] = terms;
+  const is_paired = terms.every(({ num_sizes, ladder }) => num_sizes === first!.num_sizes && ladder === first!.ladder);
+  if (!is_paired) {
+    return { standard_error: Math.hypot(...terms.map((t, i) => ours[i]!.times * t.standard_error!)), is_paired };
+  }
+  const sums = first!.draws.map((_, r) => terms.reduce((sum, { draws }, i) => sum + ours[i]!.times * draws[r]!, 0));
+  return { standard_error: standardDeviation(sums.filter(Number.isFinite)), is_paired };
+}
+
+function standardDeviation(values: readonly number[]): number | null {
+  if (values.length < 2) return null;
+  const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (values.length - 1));
+}
+
+interface Found {
+  terms: readonly TermFit[];
+  estimate: number | null;
+  standard_error: number | null;
+  specifications: ClaimResult['specifications'];
+}
+
+function verdictOf(claim: Claim, { terms, estimate, standard_error, specifications }: Found): Verdict {
+  if (claim.kind === 'constant') return judgeConstant();
+  const refused = terms.flatMap(({ refused }) => refused ?? []);
+  if (estimate === null || standard_error === null) {
+    const why = refused.length > 0 ? [...new Set(refused)].join('; ') : 'no standard error';
+    return { outcome: 'not comparable', reason: why, interval: null };
+  }
+  const blocked_by = [...new Set(terms.flatMap(({ diagnostics }) => blocking(diagnostics)))];
+  const evidence = { estimate, standard_error, specifications, blocked_by };
+  if (claim.kind === 'direction') return judgeDirection(evidence, claim);
+  return judgeNumber(evidence, { value: claim.value!, value_se: claim.value_se, margin: claim.margin! });
+}
+
+/** Sentences of the diagnostics that forbid a verdict. */
+function blocking(diagnostics: readonly Diagnostic[]): string[] {
+  return Object.entries(BLOCKING).flatMap(([name, allowed]) => {
+    const found = diagnostics.filter((diagnostic) => diagnostic.name === name);
+    return found.length > allowed ? [`${name}: ${found[0]!.message}`] : [];
+  });
+}

@@ -1,0 +1,94 @@
+/** @file How often a study would reproduce a claim if it were true, before a run is trained: the planned runs get losses
+ * from a surface, with noise by run and an offset by size as measured in earlier studies, and are judged by the same
+ * code as real ones. A claim below 80% is exploratory: its number is shown, and an "inconclusive" is what to expect.
+ */
+import type { Claim, PowerConfig } from '../../config/config.ts';
+import { normal, type Rng, rngStream } from '../../lib/rng.ts';
+import type { RunRecord } from '../../log/record.ts';
+import type { Plan, PlannedRun } from '../../plan/plan.ts';
+import { judgeClaims } from './claims.ts';
+import type { Outcome } from './verdict.ts';
+
+/** Shares of the simulated studies by outcome. */
+export interface ClaimPower {
+  name: string;
+  outcomes: Record<Outcome, number>;
+  /** Mean and standard deviation of the estimates; null where none was made. */
+  mean: number | null;
+  sd: number | null;
+  /** Whether the claim is decided in at least 80% of the studies. */
+  is_decisive: boolean;
+}
+
+const DECISIVE = 0.8;
+
+/** Simulates `draws` studies of the plan and judges the claims in each. */
+export function simulatePower(
+  plan: Plan,
+  claims: readonly Claim[],
+  power: PowerConfig,
+  bootstrap: number,
+): ClaimPower[] {
+  const studies = Array.from({ length: power.draws }, (_, draw) => {
+    const rng = rngStream(draw, 'power');
+    return judgeClaims(claims, simulatedRecords(plan.runs, power, rng), { bootstrap, seed: draw });
+  });
+  return claims.map(({ name }, i) => {
+    const results = studies.map((study) => study[i]!);
+    const share = (outcome: Outcome) =>
+      results.filter(({ verdict }) => verdict.outcome === outcome).length / results.length;
+    const estimates = results.flatMap(({ estimate }) => (estimate === null ? [] : [estimate]));
+    const mean = estimates.length > 0 ? estimates.reduce((sum, x) => sum + x, 0) / estimates.length : null;
+    const squares = estimates.reduce((sum, x) => sum + (x - mean!) ** 2, 0);
+    const outcomes = {
+      reproduced: share('reproduced'),
+      'not reproduced': share('not reproduced'),
+      inconclusive: share('inconclusive'),
+      'not comparable': share('not comparable'),
+    };
+    return {
+      name,
+      outcomes,
+      mean,
+      sd: estimates.length > 1 ? Math.sqrt(squares / (estimates.length - 1)) : null,
+      is_decisive: outcomes.reproduced + outcomes['not reproduced'] >= DECISIVE,
+    };
+  });
+}
+
+/** Records of the planned runs as if they had been trained: log loss of the surface, plus an offset that all runs of a
+ * size share, plus a run's own noise. Runs of groups without a surface are left out. */
+function simulatedRecords(runs: readonly PlannedRun[], power: PowerConfig, rng: Rng): RunRecord[] {
+  const offsets = new Map<number, number>();
+  return runs.flatMap((run): RunRecord[] => {
+    const surface = power.surfaces[run.group];
+    if (!surface) return [];
+    const N = run.num_params.total;
+    const D = run.spec.num_tokens;
+    const { d_model } = run.spec.model;
+    let offset = offsets.get(d_model);
+    if (offset === undefined) {
+      offset = power.size_sd * normal(rng);
+      offsets.set(d_model, offset);
+    }
+    const { E, A, B, alpha, beta } = surface;
+    const L = (E + A / N ** alpha + B / D ** beta) * Math.exp(offset + power.seed_sd * normal(rng));
+    return [recordOf(run, L)];
+  });
+}
+
+/** What the fits read of a record, from the plan. */
+function recordOf(run: PlannedRun, val_loss: number): RunRecord {
+  const { run_id, group, spec, num_params, flops, budget_flops, budget_counting, unique_tokens } = run;
+  const { num_tokens, num_steps, batch_size, model, schedule, init_seed, data_seed } = spec;
+  const fields: Partial<RunRecord> = {
+    ...{ run_id, group, num_params, flops, budget_flops, budget_counting, unique_tokens },
+    model: { ...model },
+    schedule: { ...schedule },
+    ...{ num_tokens, num_steps, batch_size, init_seed, data_seed, val_loss, status: 'finished', eval_curve: [] },
+    optimizer: { name: 'adamw', ...spec.optimizer },
+    epochs: unique_tokens === null ? null : num_tokens / unique_tokens,
+    spec: spec as unknown as Record<string, unknown>,
+  };
+  return fields as RunRecord;
+}

@@ -1,0 +1,59 @@
+/** @file Claims in print: ours beside theirs with the verdict, and how many false verdicts to expect among so many. */
+import { alignRows } from '../../lib/align.ts';
+import { formatFixed } from '../../lib/format.ts';
+import type { ClaimResult } from './claims.ts';
+import type { Freezing } from './freeze.ts';
+import type { ClaimPower } from './power.ts';
+
+/** Share of claims at the very edge of their margin that the rules call reproduced. */
+const ERROR_SHARE = 0.05;
+const Z90 = 1.6448536269514722;
+
+/** The table that ends a study, a line an element; empty without claims. */
+export function claimLines(claims: readonly ClaimResult[], freezing: Freezing | null): string[] {
+  if (claims.length === 0) return [];
+  const rows = claims.map(({ name, value, estimate, standard_error, verdict }) => [
+    name,
+    value === null ? '> 0' : formatFixed(value, 3),
+    estimate === null ? '–' : withInterval(estimate, standard_error),
+    verdict.reason === '' ? verdict.outcome : `${verdict.outcome}: ${verdict.reason}`,
+  ]);
+  const judged = claims.filter(({ kind }) => kind !== 'constant').length;
+  return [
+    'claims:',
+    ...alignRows([['claim', 'theirs', 'ours, 90%', 'verdict'], ...rows]),
+    `  ${judged} ${judged === 1 ? 'claim' : 'claims'} judged; ${formatFixed(judged * ERROR_SHARE, 2)} false verdicts to expect at most`,
+    `  ${freezingLine(freezing)}`,
+  ];
+}
+
+function freezingLine(freezing: Freezing | null): string {
+  if (!freezing) return 'not frozen: these claims were written after the runs, so the verdicts are exploratory';
+  const { sha256, frozen_at, num_finished, changed } = freezing;
+  const when = `frozen ${frozen_at} (${sha256.slice(0, 12)})`;
+  const late = num_finished > 0 ? [`when ${num_finished} runs had finished`] : ['before the first run'];
+  const since = changed.length > 0 ? [`changed since: ${changed.join(', ')}`] : [];
+  return [when, ...late, ...since].join(', ');
+}
+
+/** The table of a simulated study. */
+export function powerLines(powers: readonly ClaimPower[]): string[] {
+  const share = (x: number) => `${Math.round(100 * x)}%`;
+  const rows = powers.map(({ name, outcomes, mean, sd, is_decisive }) => [
+    name,
+    mean === null ? '–' : `${formatFixed(mean, 3)} ± ${formatFixed(sd, 3)}`,
+    share(outcomes.reproduced),
+    share(outcomes['not reproduced']),
+    share(outcomes.inconclusive),
+    share(outcomes['not comparable']),
+    is_decisive ? '' : 'exploratory',
+  ]);
+  const head = ['claim', 'ours ± sd', 'reproduced', 'not', 'inconclusive', 'not comparable', ''];
+  return alignRows([head, ...rows]);
+}
+
+function withInterval(estimate: number, standard_error: number | null): string {
+  if (standard_error === null) return formatFixed(estimate, 3);
+  const half = Z90 * standard_error;
+  return `${formatFixed(estimate, 3)} [${formatFixed(estimate - half, 3)}, ${formatFixed(estimate + half, 3)}]`;
+}

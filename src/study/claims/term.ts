@@ -1,0 +1,159 @@
+/** @file One term of a claim: a fit of one group under one counting by one approach, and the one number taken from it.
+ * The bootstrap resamples whole sizes with the same seed for every term, so that the replicates of two countings of the
+ * same sizes belong together and a difference can be taken replicate by replicate.
+ */
+import type { ClaimTerm, Specification } from '../../config/config.ts';
+import { type Diagnostic, type FitPoint, fitEnvelope, fitLaw, fitValleys, type LawParams } from '../../fit/fit.ts';
+import { LabError } from '../../lib/errors.ts';
+import type { RunRecord } from '../../log/record.ts';
+import { isoflopCut } from '../analyse.ts';
+import { curvesOf } from '../record-curves.ts';
+import { type Counting, pointsOf } from '../record-points.ts';
+
+/** A term's number; `value` is null where the fit is refused, with the reason in `refused`. */
+export interface TermFit {
+  value: number | null;
+  refused: string | null;
+  /** One entry a replicate, NaN where it failed; empty without a bootstrap. */
+  draws: number[];
+  standard_error: number | null;
+  /** Sizes that the bootstrap resampled. */
+  num_sizes: number;
+  /** Widths of the group's runs: replicates of equal ladders belong together. */
+  ladder: string;
+  diagnostics: Diagnostic[];
+}
+
+export interface Resampling {
+  /** Replicates; 0 for none. */
+  bootstrap: number;
+  seed: number;
+}
+
+/** Huber's corner where no specification changes it (Hoffmann et al. 2022). */
+const DELTA = 1e-3;
+
+/** What an approach gives of a fit. */
+interface Fitted {
+  values: LawParams;
+  draws: Record<string, number[]> | undefined;
+  standard_errors: Record<string, number> | null;
+  num_sizes: number;
+  diagnostics: Diagnostic[];
+}
+
+/** The term on the records of a study. A specification that means nothing for its approach gives undefined. */
+export function fitTerm(
+  records: readonly RunRecord[],
+  term: ClaimTerm,
+  resampling: Resampling,
+  specification?: Specification,
+): TermFit | undefined {
+  const own = records.filter(({ group }) => group === term.group);
+  const variant = specification === undefined ? PRIMARY : variantOf(own, term, specification);
+  if (!variant) return undefined;
+  const ladder = [...new Set(own.map(({ model }) => model.d_model))].sort((x, y) => x - y).join();
+  try {
+    const { values, draws, standard_errors, ...rest } = FIT[term.approach](
+      own,
+      { ...term, ...variant.term },
+      {
+        ...variant,
+        ...resampling,
+      },
+    );
+    const { quantity } = term;
+    const value = values[quantity] ?? null;
+    return {
+      value,
+      refused: value === null ? `approach ${term.approach} gives no ${quantity}` : null,
+      draws: draws?.[quantity] ?? [],
+      standard_error: standard_errors?.[quantity] ?? null,
+      ladder,
+      ...rest,
+    };
+  } catch (error) {
+    if (!(error instanceof LabError) || error.exit !== 'too_little_data') throw error;
+    const nothing = { draws: [], standard_error: null, num_sizes: 0, diagnostics: [] };
+    return { value: null, refused: error.message, ladder, ...nothing };
+  }
+}
+
+/** How a specification changes the fit. */
+interface Variant {
+  term: Partial<ClaimTerm>;
+  /** Budgets left out at either end. */
+  num_left_out: { smallest: number; largest: number };
+  window: number | undefined;
+  delta: number;
+}
+
+const PRIMARY: Variant = { term: {}, num_left_out: { smallest: 0, largest: 0 }, window: undefined, delta: DELTA };
+
+function variantOf(records: readonly RunRecord[], term: ClaimTerm, specification: Specification): Variant | null {
+  const { approach, law, loss } = term;
+  const has_budgets = approach !== 1 && records.some(({ budget_flops }) => budget_flops !== null);
+  switch (specification) {
+    case 'window_5':
+      return approach === 2 ? { ...PRIMARY, window: 5 } : null;
+    case 'without_smallest_budget':
+      return has_budgets ? { ...PRIMARY, num_left_out: { smallest: 1, largest: 0 } } : null;
+    case 'without_largest_budget':
+      return has_budgets ? { ...PRIMARY, num_left_out: { smallest: 0, largest: 1 } } : null;
+    case 'min_tokens_x2': {
+      const least = term.min_tokens ?? Math.min(...records.map(({ num_tokens }) => num_tokens));
+      return approach === 1 ? null : { ...PRIMARY, term: { min_tokens: 2 * least } };
+    }
+    case 'delta_x10':
+      return approach === 3 && loss === 'huber' ? { ...PRIMARY, delta: 10 * DELTA } : null;
+    case 'other_law':
+      return approach === 3 ? { ...PRIMARY, term: { law: law === 'chinchilla' ? 'power_mean' : 'chinchilla' } } : null;
+  }
+}
+
+type Fitter = (records: RunRecord[], term: ClaimTerm, how: Variant & Resampling) => Fitted;
+
+const FIT: Record<ClaimTerm['approach'], Fitter> = {
+  1: (records, term, how) => {
+    const fit = fitEnvelope(curvesOf(records, countingOf(term)), { ...resampled(how) });
+    return { ...fit, values: fit.exponents, draws: fit.draws, num_sizes: fit.num_sizes };
+  },
+  2: (records, term, how) => {
+    const counting = countingOf(term);
+    const selection = { min_tokens: term.min_tokens ?? 0 };
+    const kept = withoutBudgets(records, how);
+    const cut = isoflopCut(kept, pointsOf(kept, counting), counting, selection);
+    const fit = fitValleys(cut.points, {
+      ...selection,
+      ...resampled(how),
+      budgets: cut.budgets,
+      ...(how.window === undefined ? {} : { window: how.window }),
+    });
+    return { ...fit, values: fit.exponents ?? {}, draws: fit.draws, num_sizes: numSizes(cut.points) };
+  },
+  3: (records, term, how) => {
+    const points = pointsOf(withoutBudgets(records, how), countingOf(term));
+    const fit = fitLaw(points, {
+      law: term.law,
+      loss: term.loss,
+      ...(term.loss === 'huber' ? { delta: how.delta } : {}),
+      min_tokens: term.min_tokens ?? 0,
+      ...resampled(how),
+    });
+    return { ...fit, values: { ...fit.params, ...fit.exponents }, draws: fit.draws };
+  },
+};
+
+const countingOf = ({ params, flops }: ClaimTerm): Counting => ({ params, flops });
+
+const resampled = ({ bootstrap, seed }: Resampling) =>
+  ({ bootstrap, seed, cluster: 'sizes', keep_draws: true, align_draws: true }) as const;
+
+const numSizes = (points: readonly FitPoint[]): number => new Set(points.map(({ N }) => N)).size;
+
+/** The records without those of the smallest or largest budgets. */
+function withoutBudgets(records: readonly RunRecord[], { num_left_out: { smallest, largest } }: Variant): RunRecord[] {
+  const budgets = [...new Set(records.map(({ budget_flops }) => budget_flops ?? 0))].sort((x, y) => x - y);
+  const kept = new Set(budgets.slice(smallest, budgets.length - largest));
+  return records.filter(({ budget_flops }) => kept.has(budget_flops ?? 0));
+}

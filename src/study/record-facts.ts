@@ -1,0 +1,53 @@
+/** @file Run records -> the facts that diagnostics of runs read, under a counting chosen now and not when training.
+ * Every record is here, finished or not: what is missing from a fit is as telling as what is in it.
+ */
+import { canonicalJson } from '../config/config.ts';
+import type { RunFacts } from '../fit/fit.ts';
+import type { RunRecord, RunStatus } from '../log/record.ts';
+import type { Counting } from './record-points.ts';
+
+/** One entry a record. */
+export function factsOf(records: readonly RunRecord[], { params }: Counting): RunFacts[] {
+  return records.map((record) => ({
+    id: record.run_id,
+    status: statusOf(record.status),
+    N: record.num_params[params],
+    D: record.num_tokens,
+    L: record.val_loss,
+    dead_params: deadParams(record, params),
+    learning_rate: record.optimizer.learning_rate,
+    cell: cellOf(record),
+    budget_counting: record.budget_counting,
+    epochs: record.epochs,
+    validation: validationOf(record),
+    train_loss: record.train_loss,
+    entropy: record.entropy_nats,
+    true_loss: record.true_val_loss,
+  }));
+}
+
+function statusOf(status: RunStatus): RunFacts['status'] {
+  return status === 'finished' || status === 'diverged' || status === 'failed' ? status : 'unfinished';
+}
+
+/** Embedding and head rows of tokens that never occur, as far as the counting holds them. */
+function deadParams({ num_params: { total, live, lm_head } }: RunRecord, params: Counting['params']): number {
+  if (params === 'total') return total - live;
+  if (params === 'non_embedding_head') return lm_head > 0 ? (total - live) / 2 : total - live;
+  return 0;
+}
+
+/** The specification without learning rate and seeds. */
+function cellOf({ spec, group, num_params, num_tokens }: RunRecord): string {
+  const { init_seed: _, data_seed: __, optimizer, ...rest } = spec;
+  const { learning_rate: ___, ...others } = (optimizer ?? {}) as Record<string, unknown>;
+  return canonicalJson({ group, N: num_params.total, D: num_tokens, ...rest, optimizer: others });
+}
+
+/** `16384 tokens of sotu (live-byte, a6058e8), windows of 64`. */
+function validationOf({ spec, corpus, model }: RunRecord): string {
+  const tokens = (spec['eval'] as { eval_tokens?: number } | undefined)?.eval_tokens;
+  const count = tokens === undefined ? 'all' : String(tokens);
+  const checksum = `${corpus.sha256.slice(0, 7)}${corpus.tokenizer_sha256.slice(0, 7)}`;
+  return `${count} tokens of ${corpus.name} (${corpus.tokenizer}, ${checksum}), windows of ${model.n_ctx}`;
+}

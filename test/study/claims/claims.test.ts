@@ -1,0 +1,138 @@
+/** @file Claims from records to verdicts: a known law is reproduced, another is not, differences of countings pair their
+ * replicates, specifications that mean nothing are left out, and claims stay as they were frozen.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { claimSchema } from '../../../src/config/claims.ts';
+import type { Claim } from '../../../src/config/config.ts';
+import { normal, rngStream } from '../../../src/lib/rng.ts';
+import type { RunRecord } from '../../../src/log/record.ts';
+import { judgeClaims } from '../../../src/study/claims/claims.ts';
+import { freezeClaims, frozenIn } from '../../../src/study/claims/freeze.ts';
+import { claimLines } from '../../../src/study/claims/table.ts';
+import { makeRecord } from '../../support/run-record.ts';
+
+const base = makeRecord();
+const RESAMPLING = { bootstrap: 200, seed: 0 };
+
+/** IsoFLOP runs of L = 1.5 + A/N^.4 + B/D^.4, so that a = .5, N the total; half of each size's first 20k parameters
+ * are no part of its blocks. */
+function grid({ group = 'text', sd = 0.001 } = {}): RunRecord[] {
+  const rng = rngStream(1, group);
+  const sizes = Array.from({ length: 10 }, (_, i) => Math.round(4000 * 1.6 ** i));
+  return [1e11, 2e11, 4e11, 8e11, 1.6e12].flatMap((C) =>
+    sizes.flatMap((N): RunRecord[] => {
+      const D = C / (6 * N);
+      if (Math.abs(Math.log(N / (0.35 * (C / 6) ** 0.5)) / Math.log(1.6)) > 3) return [];
+      const L = (1.5 + 30 / N ** 0.4 + (30 * 8.16 ** 0.4) / D ** 0.4) * Math.exp(sd * normal(rng));
+      const non_embedding = Math.round(N - 40 * N ** 0.5);
+      return [
+        makeRecord({
+          ...{ group, run_id: `${N}-${C}`, num_tokens: D, num_steps: 100, val_loss: L, eval_curve: [] },
+          ...{ budget_flops: C, budget_counting: 'six_n_total' },
+          num_params: { ...base.num_params, total: N, non_embedding },
+          flops: { six_n_total: C, six_n_non_embedding: 6 * non_embedding * D, exact: C },
+        }),
+      ];
+    }),
+  );
+}
+
+const claim = (fields: object): Claim =>
+  claimSchema.parse({ name: 'x', statement: 'x', source: 'x', kind: 'number', ours: [{ group: 'text' }], ...fields });
+
+const judge = (fields: object, records = grid()) => judgeClaims([claim(fields)], records, RESAMPLING)[0]!;
+
+describe('judgeClaims', () => {
+  it('reproduces the exponent that the runs were made with, and contradicts another', () => {
+    const right = judge({ value: 0.5, margin: 0.05 });
+    expect(right.verdict).toMatchObject({ outcome: 'reproduced', reason: '' });
+    expect(right.estimate).toBeCloseTo(0.5, 1);
+    const wrong = judge({ value: 0.73, margin: 0.05 });
+    expect(wrong.verdict.outcome).toBe('not reproduced');
+  });
+
+  it('leaves out specifications that mean nothing for the approach', () => {
+    const names = (fields: object) => judge({ value: 0.5, margin: 0.1, ...fields }).specifications.map((s) => s.name);
+    expect(names({})).toEqual(['window_5', 'without_smallest_budget', 'without_largest_budget', 'min_tokens_x2']);
+    expect(names({ ours: [{ group: 'text', approach: 3 }] })).toEqual([
+      ...['without_smallest_budget', 'without_largest_budget', 'min_tokens_x2', 'delta_x10', 'other_law'],
+    ]);
+  });
+
+  it('pairs the replicates of two countings of the same runs, whose difference is surer than either', () => {
+    const ours = [
+      { group: 'text', approach: 3, params: 'non_embedding' },
+      { group: 'text', approach: 3, times: -1 },
+    ];
+    const gap = judge({ kind: 'direction', ours }, grid({ sd: 0.01 }));
+    const single = judge({ value: 0.5, margin: 0.05, ours: [ours[0]!] }, grid({ sd: 0.01 }));
+    expect(gap.is_paired).toBe(true);
+    expect(gap.estimate).toBeGreaterThan(0.03);
+    expect(gap.standard_error).toBeLessThan(single.standard_error!);
+  });
+
+  it('adds the errors of groups with other sizes in squares', () => {
+    const few = grid({ group: 'other' }).filter(({ num_params }) => num_params.total > 20_000);
+    const ours = [{ group: 'text' }, { group: 'other', times: -1 }];
+    const both = judgeClaims(
+      [
+        claim({ kind: 'direction', ours }),
+        ...ours.map(({ group }, i) => claim({ name: `t${i}`, ours: [{ group }], value: 0.5, margin: 1 })),
+      ],
+      [...grid(), ...few],
+      RESAMPLING,
+    );
+    expect(both[0]!.is_paired).toBe(false);
+    expect(both[0]!.standard_error).toBeCloseTo(Math.hypot(both[1]!.standard_error!, both[2]!.standard_error!), 12);
+  });
+
+  it('judges no constant, and nothing of a group that cannot be fitted', () => {
+    expect(judge({ kind: 'constant', value: 1 }).verdict.outcome).toBe('not comparable');
+    const verdict = judge({ value: 0.5, margin: 0.05 }, grid().slice(0, 3)).verdict;
+    expect(verdict).toMatchObject({ outcome: 'not comparable', interval: null });
+    expect(verdict.reason).not.toBe('');
+  });
+});
+
+describe('frozen claims', () => {
+  const claims = [claim({ value: 0.5, margin: 0.05 })];
+  const folder = () => {
+    const dir = mkdtempSync(path.join(tmpdir(), 'claims-'));
+    onTestFinished(() => rmSync(dir, { recursive: true }));
+    return dir;
+  };
+
+  it('stay as they were first written, and changes are named', () => {
+    const dir = folder();
+    expect(frozenIn(dir, claims)).toBeNull();
+    freezeClaims(dir, claims, 0);
+    const first = readFileSync(path.join(dir, 'claims.json'), 'utf8');
+    const later = [claim({ value: 0.6, margin: 0.05 }), claim({ name: 'new', value: 1, margin: 1 })];
+    freezeClaims(dir, later, 7);
+    expect(readFileSync(path.join(dir, 'claims.json'), 'utf8')).toBe(first);
+    expect(frozenIn(dir, claims)).toMatchObject({ changed: [], num_finished: 0 });
+    expect(frozenIn(dir, later)!.changed).toEqual(['x', 'new']);
+  });
+
+  it('are refused where the file was edited', () => {
+    const dir = folder();
+    freezeClaims(dir, claims, 0);
+    const file = path.join(dir, 'claims.json');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('"margin": 0.05', '"margin": 0.5'));
+    expect(() => frozenIn(dir, claims)).toThrow(/is not what was frozen/);
+  });
+
+  it('print with their number, their freezing and the false verdicts to expect', () => {
+    const results = judgeClaims(claims, grid(), RESAMPLING);
+    const freezing = { sha256: 'abcdef1234567890', frozen_at: '2026-01-01', num_finished: 0, changed: [] };
+    const text = claimLines(results, freezing).join('\n');
+    expect(text).toMatch(/x +0\.500 +0\.\d+ \[.*\] +reproduced/);
+    expect(text).toMatch(/1 claim judged; 0\.05 false verdicts/);
+    expect(text).toMatch(/frozen 2026-01-01 \(abcdef123456\), before the first run/);
+    expect(claimLines(results, null).join('\n')).toMatch(/not frozen.*exploratory/);
+    expect(claimLines([], null)).toEqual([]);
+  });
+});
