@@ -83,7 +83,7 @@ export function selectPoints(
   return { kept: kept.map(({ p }) => p), positions: kept.map(({ index }) => index), dropped };
 }
 
-/** Labels values that lie within `tolerance` (relative) of a neighbour alike: 0 for the smallest, then 1, 2 ... */
+/** Labels values alike that lie within `tolerance` (relative) above the smallest of them: 0 for the smallest, then 1, 2 ... */
 export function sizeOf(values: readonly number[], tolerance: number = SIZE_TOLERANCE): number[] {
   const starts = firstOfEach(values, tolerance);
   return values.map((value) => {
@@ -105,10 +105,12 @@ export function numDistinct(values: readonly number[]): number {
 /** The smallest value of each label, ascending. */
 function firstOfEach(values: readonly number[], tolerance: number): number[] {
   const starts: number[] = [];
-  let last = Number.NEGATIVE_INFINITY;
+  let first = Number.NEGATIVE_INFINITY;
+  // Against the first of the label, not the neighbour: a chain of many values would be one label.
   for (const value of Float64Array.from(values).sort()) {
-    if (!(value <= last * (1 + tolerance))) starts.push(value);
-    last = value;
+    if (value <= first * (1 + tolerance)) continue;
+    starts.push(value);
+    first = value;
   }
   return starts;
 }

@@ -120,11 +120,13 @@ function analyseGroup(name: string, records: RunRecord[], options: AnalyseOption
   return { ...about, fits, size_curve, warnings: warningsOf(records, fits, size_curve) };
 }
 
-/** Whether a law may be fitted to the runs: not where they differ in their rate, nor where they repeat a few cells. */
+/** Whether a law may be fitted to the runs: not where runs of one size and D differ in their rate or otherwise, nor where
+ * they repeat a few cells. */
 function isForLaws(num_finished: number, { spreads, rate_cells }: Pick<GroupAnalysis, 'spreads' | 'rate_cells'>) {
   const num_repeated = spreads.reduce((sum, { num_runs }) => sum + num_runs, 0);
   const is_repeated = num_repeated === num_finished && num_repeated >= MANY_SEEDS * spreads.length;
-  return rate_cells.length === 0 && !(spreads.length > 0 && is_repeated);
+  const is_mixed = rate_cells.length > 0 || spreads.some(({ variant }) => variant !== '');
+  return !is_mixed && !(spreads.length > 0 && is_repeated);
 }
 
 /** Fits L(N) where at least `MIN_SIZES` sizes were trained on equally many tokens, as a grid does and isoFLOPs do not. */

@@ -101,8 +101,15 @@ describe('many points', () => {
     expect(cost[1]! / cost[0]!).toBeLessThan(3);
   });
 
+  it('a chain of close values is many labels, none wider than the tolerance', () => {
+    const chain = Array.from({ length: 1000 }, (_, i) => 1.0005 ** i);
+    const labels = sizeOf(chain);
+    expect(numDistinct(chain)).toBe(labels.at(-1)! + 1);
+    for (const own of byLabel(chain, labels)) expect(own.at(-1)! / own[0]!).toBeLessThanOrEqual(1.001);
+  });
+
   it('labels, ends and groups', () => {
-    const values = [3, 1, 1.0005, 7, 3.001, 1.0013];
+    const values = [3, 1, 1.0005, 7, 3.001, 1.0009];
     expect(sizeOf(values)).toEqual([1, 0, 0, 2, 1, 0]);
     expect(numDistinct(values)).toBe(3);
     expect(extent(values)).toEqual([1, 7]);
