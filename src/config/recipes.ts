@@ -2,7 +2,7 @@
  * run's size, so that a ladder of models is tuned by one word in a study file.
  * Each rule names its source, the parameter count it is stated in, and the range it was fitted on. None of the
  * published rules was fitted below 1e6 parameters: at the sizes of this lab they are extrapolations, there to
- * repeat a paper's protocol; `pilot` and `lexicon` were measured at these sizes. The planner calls them
+ * repeat a paper's protocol; `pilot`, `lexicon` and `tuned_lexicon` were measured at these sizes. The planner calls them
  * after the shape and D are known.
  */
 import { LabError } from '../lib/errors.ts';
@@ -31,6 +31,12 @@ function lexiconRate({ d_model }: RecipeInput): number {
   return 0.01 * Math.sqrt(32 / d_model);
 }
 
+/** `.04 (8 / d_model)^.9`. Measured on zipf-lexicon (tail .5) at n_layer 2, d_model 8 to 64, D 1M, batch 256 and 512
+ * tokens (study learning-rate: vertices .035-.044, .016-.019, .008-.013, .005-.007); extrapolated beyond. */
+function tunedLexiconRate({ d_model }: RecipeInput): number {
+  return 0.04 * (8 / d_model) ** 0.9;
+}
+
 /** `.0047 (N / 108e6)^(-1/3)`, N non-embedding with head (Porian et al. 2024, arXiv 2406.19146).
  * Fitted on 25M to 110M parameters only: at N = 3e3 it gives .155, ten times what trains. */
 function porianRate({ num_params }: RecipeInput): number {
@@ -53,6 +59,7 @@ function kaplanRate({ num_params }: RecipeInput): number {
 export const LEARNING_RATE_RECIPES = {
   pilot: pilotRate,
   lexicon: lexiconRate,
+  tuned_lexicon: tunedLexiconRate,
   porian: porianRate,
   kaplan: kaplanRate,
 } as const;

@@ -101,7 +101,7 @@ fit:
       'c.yaml:7:11: model.n_head: n_head 3 does not divide d_model 32',
       'c.yaml:9:19: model.tie_embeddings: expected true or false, got "no"',
       'c.yaml:11:15: train.num_tokens: expected a count: a whole number, or one with a suffix k, M, B or T (2M), got "2 M"',
-      'c.yaml:12:18: train.learning_rate: expected a number above 0, or one of the recipes pilot, lexicon, porian, kaplan, got "pilto", did you mean pilot?',
+      'c.yaml:12:18: train.learning_rate: expected a number above 0, or one of the recipes pilot, lexicon, tuned_lexicon, porian, kaplan, got "pilto", did you mean pilot?',
       'c.yaml:13:3: train.lr: unknown key, did you mean learning_rate?',
       'c.yaml:14:11: train.warmup: expected {steps: n}, {tokens: n}, {fraction: x} or one of the recipes params, kaplan, got {"fractoin":0.1}, did you mean fraction?',
       'c.yaml:15:10: train.beta2: must be below 1, got 1.5',
@@ -114,7 +114,7 @@ fit:
       'c.yaml:21:39: sweeps.1.isoflop.flops: expected one of six_n_total, six_n_non_embedding, exact, got "six_n"',
       'c.yaml:22:31: sweeps.1.grid.model.d_model.1: expected a whole number, got 12.5',
       'c.yaml:24:37: sweeps.2.data.tokenizer: bpe needs vocab_size, for example 1024',
-      'c.yaml:26:50: sweeps.2.list.0.train.learning_rate: expected a number above 0, or one of the recipes pilot, lexicon, porian, kaplan, got "lexikon", did you mean lexicon?',
+      'c.yaml:26:50: sweeps.2.list.0.train.learning_rate: expected a number above 0, or one of the recipes pilot, lexicon, tuned_lexicon, porian, kaplan, got "lexikon", did you mean lexicon?',
       'c.yaml:28:12: fit.cluster: expected one of sizes, runs, got "size", did you mean sizes?',
     ]);
   });

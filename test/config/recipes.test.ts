@@ -35,6 +35,16 @@ describe('learning rate', () => {
     expect(LEARNING_RATE_RECIPES.lexicon(model(1, 128))).toBe(0.005);
   });
 
+  it('tuned_lexicon is .04 at d 8 and lies among the measured vertices', () => {
+    const vertices = { 8: [0.035, 0.044], 16: [0.016, 0.022], 32: [0.0083, 0.013], 64: [0.0052, 0.007] };
+    expect(LEARNING_RATE_RECIPES.tuned_lexicon(model(1, 8))).toBe(0.04);
+    for (const [d, [low, high]] of Object.entries(vertices)) {
+      const rate = LEARNING_RATE_RECIPES.tuned_lexicon(model(1, Number(d)));
+      expect(rate).toBeGreaterThanOrEqual(low!);
+      expect(rate).toBeLessThanOrEqual(high!);
+    }
+  });
+
   it('porian gives .0047 at 108M parameters and .155 at 3e3', () => {
     expect(LEARNING_RATE_RECIPES.porian(model(108e6))).toBeCloseTo(0.0047, 12);
     expect(LEARNING_RATE_RECIPES.porian(model(3e3))).toBeCloseTo(0.155, 3);
