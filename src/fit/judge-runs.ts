@@ -2,8 +2,8 @@
  * scored alike, parameters that never saw data, budgets counted in two ways. `rates.ts` judges the learning rates.
  */
 import { type Diagnostic, warn } from './diagnostic.ts';
+import { judgeRates } from './judge-rates.ts';
 import { sizeOf } from './point.ts';
-import { judgeRates } from './rates.ts';
 import type { RunFacts } from './run-facts.ts';
 
 /** Probability below which lost cells that all lie at one edge are no chance. */

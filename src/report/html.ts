@@ -39,6 +39,8 @@ export interface ReportGroup {
   headlines: Headline[];
   warnings: string[];
   figures: ReportFigure[];
+  /** Shown before the figures. */
+  tables?: Table[];
   exponents: ExponentRow[];
   laws: LawRow[];
   runs: RunRecord[];
@@ -59,6 +61,8 @@ export interface ReportInput {
   /** Headlines and warnings of the study as a whole. */
   headlines: Headline[];
   warnings: string[];
+  /** Tables of the study as a whole. */
+  tables?: Table[];
   groups: ReportGroup[];
 }
 
@@ -85,7 +89,7 @@ export function renderReport(input: ReportInput): string {
 <h1>${escapeMarkup(input.name)}</h1>
 <p class="lines">${escapeMarkup(input.description)}</p>
 <p class="meta">${escapeMarkup(totals(runs))} Written ${escapeMarkup(input.created_at)}.</p>
-${renderWarnings(input.warnings)}${renderHeadlines(input.headlines)}</header>
+${renderWarnings(input.warnings)}${renderHeadlines(input.headlines)}${(input.tables ?? []).map((table) => renderTable(table, 'wide')).join('\n')}</header>
 <nav aria-label="Contents"><ul>${contents.join('')}<li><a href="#reproduce">Reproduce</a></li></ul></nav>
 <main>
 ${sections.join('\n')}
@@ -96,11 +100,14 @@ ${renderReproduction(input, runs)}
 `;
 }
 
+/** A table that scrolls sideways where the page is narrow; `wide` takes more of the window than the text. */
+function renderTable(table: Table, width: 'wide' | 'narrow'): string {
+  const label = escapeMarkup(table.caption);
+  return `<div class="scroll${width === 'wide' ? ' wide' : ''}" role="region" tabindex="0" aria-label="${label}">${tableToHtml(table)}</div>`;
+}
+
 function renderGroup(group: ReportGroup, isOnly: boolean, nextNumber: () => number): string {
   const { name, title, description, figures, exponents, laws, runs } = group;
-  const wide = (table: Table): string =>
-    `<div class="scroll wide" role="region" tabindex="0" aria-label="${escapeMarkup(table.caption)}">${tableToHtml(table)}</div>`;
-  const narrow = (table: Table): string => wide(table).replace('scroll wide', 'scroll');
   return [
     `<section id="group-${escapeMarkup(name)}">`,
     `<h2>${escapeMarkup(title)}</h2>`,
@@ -108,10 +115,11 @@ function renderGroup(group: ReportGroup, isOnly: boolean, nextNumber: () => numb
     isOnly ? '' : `<p class="meta">${escapeMarkup(totals(runs))}</p>`,
     renderWarnings(group.warnings),
     renderHeadlines(group.headlines),
-    exponents.length > 0 ? `<h3>Exponents</h3>\n${narrow(exponentTable(exponents))}` : '',
+    ...(group.tables ?? []).map((table) => renderTable(table, 'narrow')),
+    exponents.length > 0 ? `<h3>Exponents</h3>\n${renderTable(exponentTable(exponents), 'narrow')}` : '',
     ...figures.map((figure) => renderFigure(name, figure, nextNumber())),
-    laws.length > 0 ? `<h3>Laws</h3>\n${narrow(lawTable(laws))}` : '',
-    runs.length > 0 ? `<h3>Runs</h3>\n${wide(runTable(runs))}` : '',
+    laws.length > 0 ? `<h3>Laws</h3>\n${renderTable(lawTable(laws), 'narrow')}` : '',
+    runs.length > 0 ? `<h3>Runs</h3>\n${renderTable(runTable(runs), 'wide')}` : '',
     '</section>',
   ]
     .filter((part) => part !== '')

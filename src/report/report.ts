@@ -23,7 +23,7 @@ export { profiles } from './figures/profiles.ts';
 export { residuals as residualsFigure } from './figures/residuals.ts';
 export { type SensitivityPanel, sensitivity } from './figures/sensitivity.ts';
 export type { Headline, ReportFigure, ReportGroup, ReportInput } from './html.ts';
-export { exponentTable, type LawRow, lawTable, runTable, tableToText } from './tables.ts';
+export { exponentTable, type LawRow, lawTable, runTable, type Table, tableToText } from './tables.ts';
 export { renderPng, renderReport };
 
 /** Figures drawn beside each other; each takes some 20 MB while it is. */

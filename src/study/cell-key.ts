@@ -6,7 +6,7 @@ import type { RunRecord } from '../log/record.ts';
 export function cellKey(record: RunRecord, { without_rate = false } = {}): string {
   const { init_seed: _, data_seed: __, optimizer: ___, ...rest } = record.spec;
   const { learning_rate, ...optimizer } = record.optimizer;
-  const { model, num_params, num_tokens, batch_size } = record;
-  const shape = { model, N: num_params.total, num_tokens, batch_size };
+  const { group, model, num_params, num_tokens, batch_size } = record;
+  const shape = { group, model, N: num_params.total, num_tokens, batch_size };
   return canonicalJson({ rest, shape, optimizer, ...(without_rate ? {} : { learning_rate }) });
 }

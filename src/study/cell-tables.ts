@@ -1,39 +1,68 @@
-/** @file Spreads and best rates in print, a table each: what groups that repeat cells or vary the rate are for. */
-import { alignRows } from '../lib/align.ts';
-import { formatCount, formatFixed, formatNumber } from '../lib/format.ts';
+/** @file Spreads and best rates as tables for the terminal and the page: what groups that repeat cells or vary the rate
+ * are for.
+ */
+import { formatCount, formatFixed, formatNumber, MISSING } from '../lib/format.ts';
+import type { Table } from '../report/report.ts';
+import type { GroupAnalysis } from './analyse.ts';
 import type { RateCell } from './rates.ts';
 import type { Spread } from './spread.ts';
 
-/** The spread of loss by cell; empty where no cell is repeated. */
-export function spreadLines(spreads: readonly Spread[]): string[] {
-  if (spreads.length === 0) return [];
-  const rows = spreads.map(({ d_model, D, varied, variant, num_runs, mean, sd, interval: [low, high] }) => [
-    String(d_model),
-    formatCount(D),
-    varied,
-    String(num_runs),
-    formatFixed(mean, 3),
-    `${formatFixed(sd, 4)} [${formatFixed(low, 4)}, ${formatFixed(high, 4)}]`,
-    `${formatFixed((100 * sd) / mean, 2)}%`,
-    variant,
-  ]);
-  const head = ['d_model', 'D', 'seeds', 'runs', 'mean loss', 'sd, nats, 90%', 'of the loss', ''];
-  return alignRows([head, ...rows]);
+/** The tables of a group; none where no cell is repeated or tried several rates. */
+export function cellTables({ spreads, rate_cells }: Pick<GroupAnalysis, 'spreads' | 'rate_cells'>): Table[] {
+  return [
+    ...(rate_cells.length > 0 ? [rateTable(rate_cells)] : []),
+    ...(spreads.length > 0 ? [spreadTable(spreads)] : []),
+  ];
 }
 
-/** The best rate by cell; empty where no cell tried several. A mark says that the best lies at an end. */
-export function rateLines(cells: readonly RateCell[]): string[] {
-  if (cells.length === 0) return [];
-  const rows = cells.map(({ d_model, D, batch_tokens, rates, best_rate, best_loss, optimum, is_bracketed }) => [
-    String(d_model),
-    formatCount(D),
-    String(batch_tokens),
-    `${formatNumber(rates[0]!.rate, 2)} to ${formatNumber(rates.at(-1)!.rate, 2)}`,
-    is_bracketed ? formatNumber(best_rate, 2) : `${formatNumber(best_rate, 2)} !`,
-    optimum === null ? '–' : formatNumber(optimum, 2),
-    formatFixed(best_loss, 3),
-  ]);
-  const head = ['d_model', 'D', 'batch', 'rates tried', 'best tried', 'vertex', 'loss there'];
-  const is_marked = cells.some((cell) => !cell.is_bracketed);
-  return [...alignRows([head, ...rows]), ...(is_marked ? ['  ! at the end of the rates tried: not bracketed'] : [])];
+function spreadTable(spreads: readonly Spread[]): Table {
+  const is_varied = spreads.some(({ variant }) => variant !== '');
+  return {
+    caption: 'Standard deviation of the loss between runs that differ in seeds only, with 90% intervals by chi-square',
+    columns: [
+      ...(['d_model', 'D'] as const).map((title) => ({ title, align: 'right' as const })),
+      { title: 'seeds', align: 'left' },
+      ...['runs', 'mean loss'].map((title) => ({ title, align: 'right' as const })),
+      { title: 'sd, nats', align: 'left' },
+      { title: 'of the loss', align: 'right' },
+      ...(is_varied ? [{ title: 'with', align: 'left' as const }] : []),
+    ],
+    rows: spreads.map(({ d_model, D, varied, variant, num_runs, mean, sd, interval: [low, high] }) => ({
+      cells: [
+        String(d_model),
+        formatCount(D),
+        varied,
+        String(num_runs),
+        formatFixed(mean, 3),
+        `${formatFixed(sd, 4)} [${formatFixed(low, 4)}, ${formatFixed(high, 4)}]`,
+        `${formatFixed((100 * sd) / mean, 2)}%`,
+        ...(is_varied ? [variant] : []),
+      ],
+    })),
+  };
+}
+
+function rateTable(cells: readonly RateCell[]): Table {
+  const number = (x: number) => formatNumber(x, 2);
+  const titles = ['d_model', 'D', 'batch', 'rates tried', 'best tried', 'vertex', 'loss there'];
+  return {
+    caption: 'Best learning rate of each cell (size, tokens, batch): of those tried, and at the parabola through three',
+    columns: [
+      ...titles.map((title) => ({ title, align: 'right' as const })),
+      ...(cells.every((cell) => cell.is_bracketed) ? [] : [{ title: 'bracketed', align: 'left' as const }]),
+    ],
+    rows: cells.map(({ d_model, D, batch_tokens, rates, best_rate, best_loss, optimum, is_bracketed }, _, all) => ({
+      cells: [
+        String(d_model),
+        formatCount(D),
+        String(batch_tokens),
+        `${number(rates[0]!.rate)} to ${number(rates.at(-1)!.rate)}`,
+        number(best_rate),
+        optimum === null ? MISSING : number(optimum),
+        formatFixed(best_loss, 3),
+        ...(all.every((cell) => cell.is_bracketed) ? [] : [is_bracketed ? 'yes' : 'no: the best is at the end']),
+      ],
+      isMarked: !is_bracketed,
+    })),
+  };
 }

@@ -1,9 +1,9 @@
 /** @file Run records -> the facts that diagnostics of runs read, under a counting chosen now and not when training.
  * Every record is here, finished or not: what is missing from a fit is as telling as what is in it.
  */
-import { canonicalJson } from '../config/config.ts';
 import type { RunFacts } from '../fit/fit.ts';
 import type { RunRecord, RunStatus } from '../log/record.ts';
+import { cellKey } from './cell-key.ts';
 import type { Counting } from './record-points.ts';
 
 /** One entry a record. */
@@ -16,7 +16,7 @@ export function factsOf(records: readonly RunRecord[], { params }: Counting): Ru
     L: record.val_loss,
     dead_params: deadParams(record, params),
     learning_rate: record.optimizer.learning_rate,
-    cell: cellOf(record),
+    cell: cellKey(record, { without_rate: true }),
     budget_counting: record.budget_counting,
     epochs: record.epochs,
     validation: validationOf(record),
@@ -35,13 +35,6 @@ function deadParams({ num_params: { total, live, lm_head } }: RunRecord, params:
   if (params === 'total') return total - live;
   if (params === 'non_embedding_head') return lm_head > 0 ? (total - live) / 2 : total - live;
   return 0;
-}
-
-/** The specification without learning rate and seeds. */
-function cellOf({ spec, group, num_params, num_tokens }: RunRecord): string {
-  const { init_seed: _, data_seed: __, optimizer, ...rest } = spec;
-  const { learning_rate: ___, ...others } = (optimizer ?? {}) as Record<string, unknown>;
-  return canonicalJson({ group, N: num_params.total, D: num_tokens, ...rest, optimizer: others });
 }
 
 /** `16384 tokens of sotu (live-byte, a6058e8), windows of 64`. */

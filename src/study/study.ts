@@ -9,9 +9,11 @@ import { fitPath, writeJsonAtomic } from '../log/log.ts';
 import { type RunRecord, SCHEMA_VERSION } from '../log/record.ts';
 import { type Headline, type ReportInput, writeReport } from '../report/report.ts';
 import { analyseRecords, type GroupAnalysis } from './analyse.ts';
+import { cellTables } from './cell-tables.ts';
 import { checkGroup, type GroupChecks, plainChecks } from './checks.ts';
 import { type ClaimResult, judgeClaims } from './claims/claims.ts';
 import { type Freezing, frozenIn } from './claims/freeze.ts';
+import { claimTable } from './claims/table.ts';
 import { exponentRows, theoryExponents } from './exponent-rows.ts';
 import { groupFigures } from './figures.ts';
 import { formatSummary, lawRows } from './summary.ts';
@@ -69,7 +71,7 @@ export async function finishStudy(dir: string, records: readonly RunRecord[], in
   const freezing = frozenIn(dir, input.claims);
   const checked = groups.map((group) => ({ group, checks: checkGroup(group, options) }));
   writeJsonAtomic(fitPath(dir), { ...fitFile(input.name, checked), claims, claims_frozen: freezing });
-  const { html, files } = await writeReport(dir, reportInput(checked, input));
+  const { html, files } = await writeReport(dir, reportInput(checked, input, claims));
   return { groups, claims, freezing, report: html, files };
 }
 
@@ -117,7 +119,7 @@ function withoutDraws<T extends { draws?: unknown }>(fit: T | null): Omit<T, 'dr
   return plain;
 }
 
-function reportInput(checked: readonly Checked[], input: StudyInput): ReportInput {
+function reportInput(checked: readonly Checked[], input: StudyInput, claims: readonly ClaimResult[]): ReportInput {
   const hashes = checked.flatMap(({ group: { records } }) => records.map(({ config_hash }) => config_hash)).sort();
   return {
     name: input.name,
@@ -128,12 +130,14 @@ function reportInput(checked: readonly Checked[], input: StudyInput): ReportInpu
     ...(input.config === undefined ? {} : { config: input.config }),
     headlines: [],
     warnings: [],
+    tables: claims.length > 0 ? [claimTable(claims)] : [],
     groups: checked.map(({ group, checks }) => ({
       name: group.name,
       title: titleOf(group),
       headlines: headlinesOf(group),
       warnings: group.warnings,
       figures: groupFigures(group, checks),
+      tables: cellTables(group),
       exponents: exponentRows(group),
       laws: lawRows(group),
       runs: group.records,

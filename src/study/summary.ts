@@ -1,10 +1,11 @@
 /** @file A study in print: for each group the exponents by approach and counting, the fitted laws and the warnings. */
 
 import type { LawFit } from '../fit/fit.ts';
+import { alignRows } from '../lib/align.ts';
 import { formatCount, formatFixed, formatInterval, formatNumber } from '../lib/format.ts';
-import type { LawRow } from '../report/report.ts';
+import { type LawRow, tableToText } from '../report/report.ts';
 import type { GroupAnalysis } from './analyse.ts';
-import { rateLines, spreadLines } from './cell-tables.ts';
+import { cellTables } from './cell-tables.ts';
 import { exponentRows, isUndecided, theoryExponents } from './exponent-rows.ts';
 
 /** The fitted constants of every counting of a group. */
@@ -55,8 +56,11 @@ function formatGroup(group: GroupAnalysis): string {
   const lines = [
     `${name}: ${num_finished} of ${records.length} runs finished, ${first?.corpus.name ?? ''}` +
       (entropy === null ? '' : `, exact entropy ${formatFixed(entropy, 4)} nats a token`),
-    ...rateLines(group.rate_cells),
-    ...spreadLines(group.spreads),
+    ...cellTables(group).flatMap((table) =>
+      tableToText(table)
+        .split('\n')
+        .map((line) => `  ${line}`),
+    ),
     ...(group.fits.length > 0 ? exponentLines(group) : []),
     ...group.fits.flatMap(({ name, surface: { fit } }) => (fit ? lawLines(fit, name, fit.residuals.rms) : [])),
     ...sizeCurveLines(group),
@@ -73,21 +77,15 @@ function exponentLines(group: GroupAnalysis): string[] {
     const mark = isUndecided(row) ? ' ?' : '';
     return (row.interval ? formatInterval(row.value, row.interval, 3) : formatFixed(row.value, 3)) + mark;
   };
-  const table = [['  counting', 'approach', 'a (N_opt ~ C^a)', 'b (D_opt ~ C^b)']];
+  const table = [['counting', 'approach', 'a (N_opt ~ C^a)', 'b (D_opt ~ C^b)']];
   for (const a of pairs) {
     const b = rows.find((r) => r.exponent === 'b' && r.approach === a.approach && r.counting === a.counting)!;
-    table.push([`  ${a.counting}`, a.approach, cell(a), cell(b)]);
+    table.push([a.counting, a.approach, cell(a), cell(b)]);
   }
   const theory = theoryExponents(group);
-  if (theory) table.push(['  theory', '1/(2+s)', formatFixed(theory.a, 3), formatFixed(theory.b, 3)]);
+  if (theory) table.push(['theory', '1/(2+s)', formatFixed(theory.a, 3), formatFixed(theory.b, 3)]);
   const has_undecided = rows.some(isUndecided);
-  const widths = table[0]!.map((_, i) => Math.max(...table.map((row) => row[i]!.length)));
-  const lines = table.map((row) =>
-    row
-      .map((text, i) => text.padEnd(widths[i]!))
-      .join('  ')
-      .trimEnd(),
-  );
+  const lines = alignRows(table);
   return has_undecided ? [...lines, '  ? undecided: the interval cannot tell the published exponents apart'] : lines;
 }
 

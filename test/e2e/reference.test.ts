@@ -57,6 +57,7 @@ it('archive makes a folder that report reads', () => {
   expect(JSON.parse(made.stdout)).toMatchObject({ num_runs: 260 });
   expect(readdirSync(out).sort()).toEqual(['plan.json', 'runs.jsonl', 'study.yaml']);
   expect(lab('report', out, '--quiet')).toMatchObject({ status: 0, stdout: expect.stringMatching(/80 of 80 runs/) });
+  expect(readFileSync(path.join(out, 'report.html'), 'utf8')).toContain('<caption>Standard deviation of the loss');
 });
 
 it('power wants claims and a truth to simulate', () => {

@@ -38,6 +38,6 @@ it('prints the best rate of each cell, and marks one at the end of those tried',
   expect(group!.fits).toEqual([]);
   const text = formatSummary([group!]);
   expect(text).toMatch(/8 +1\.05M +1024 +0\.0050 to 0\.020 +0\.010 +0\.010/);
-  expect(text).toMatch(/16 .* 0\.020 ! +–/);
-  expect(text).toMatch(/not bracketed/);
+  expect(text).toMatch(/16 .* 0\.020 +–/);
+  expect(text).toMatch(/8 .* yes\n +16 .* no: the best is at the end/);
 });

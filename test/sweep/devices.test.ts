@@ -1,3 +1,4 @@
+/** @file Which cards a sweep uses, how many workers each takes, and what is said of choices that cannot be. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { deviceList, slotCount } from '../../src/commands/device-options.ts';

@@ -1,3 +1,4 @@
+/** @file The words by which a full memory is known on each backend, and the advice that follows. */
 import { describe, expect, it } from 'vitest';
 import { isOutOfMemory, memoryAdvice } from '../../src/sweep/out-of-memory.ts';
 import { tinyRun } from '../support/sweep-plan.ts';

@@ -2,6 +2,7 @@
  * The estimate is a sum of terms. Where all terms resampled the same ladder their replicates are paired and the
  * error of the sum is that of the paired sums; else errors are added in squares, which overstates that of a difference.
  */
+import { sampleStandardDeviation } from 'simple-statistics';
 import type { Claim, Specification } from '../../config/config.ts';
 import type { Diagnostic, DiagnosticName } from '../../fit/fit.ts';
 import type { RunRecord } from '../../log/record.ts';
@@ -79,13 +80,8 @@ function errorOf(
     return { standard_error: Math.hypot(...terms.map((t, i) => ours[i]!.times * t.standard_error!)), is_paired };
   }
   const sums = first!.draws.map((_, r) => terms.reduce((sum, { draws }, i) => sum + ours[i]!.times * draws[r]!, 0));
-  return { standard_error: standardDeviation(sums.filter(Number.isFinite)), is_paired };
-}
-
-function standardDeviation(values: readonly number[]): number | null {
-  if (values.length < 2) return null;
-  const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
-  return Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (values.length - 1));
+  const sound = sums.filter(Number.isFinite);
+  return { standard_error: sound.length > 1 ? sampleStandardDeviation(sound) : null, is_paired };
 }
 
 interface Found {

@@ -2,6 +2,7 @@
  * from a surface, with noise by run and an offset by size as measured in earlier studies, and are judged by the same
  * code as real ones. A claim below 80% is exploratory: its number is shown, and an "inconclusive" is what to expect.
  */
+import { mean, sampleStandardDeviation } from 'simple-statistics';
 import type { Claim, PowerConfig } from '../../config/config.ts';
 import { normal, type Rng, rngStream } from '../../lib/rng.ts';
 import type { RunRecord } from '../../log/record.ts';
@@ -38,8 +39,6 @@ export function simulatePower(
     const share = (outcome: Outcome) =>
       results.filter(({ verdict }) => verdict.outcome === outcome).length / results.length;
     const estimates = results.flatMap(({ estimate }) => (estimate === null ? [] : [estimate]));
-    const mean = estimates.length > 0 ? estimates.reduce((sum, x) => sum + x, 0) / estimates.length : null;
-    const squares = estimates.reduce((sum, x) => sum + (x - mean!) ** 2, 0);
     const outcomes = {
       reproduced: share('reproduced'),
       'not reproduced': share('not reproduced'),
@@ -49,8 +48,8 @@ export function simulatePower(
     return {
       name,
       outcomes,
-      mean,
-      sd: estimates.length > 1 ? Math.sqrt(squares / (estimates.length - 1)) : null,
+      mean: estimates.length > 0 ? mean(estimates) : null,
+      sd: estimates.length > 1 ? sampleStandardDeviation(estimates) : null,
       is_decisive: outcomes.reproduced + outcomes['not reproduced'] >= DECISIVE,
     };
   });

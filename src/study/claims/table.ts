@@ -1,27 +1,40 @@
 /** @file Claims in print: ours beside theirs with the verdict, and how many false verdicts to expect among so many. */
 import { alignRows } from '../../lib/align.ts';
-import { formatFixed } from '../../lib/format.ts';
+import { formatFixed, MISSING } from '../../lib/format.ts';
+import { type Table, tableToText } from '../../report/report.ts';
 import type { ClaimResult } from './claims.ts';
 import type { Freezing } from './freeze.ts';
 import type { ClaimPower } from './power.ts';
+import { Z90 } from './verdict.ts';
 
 /** Share of claims at the very edge of their margin that the rules call reproduced. */
 const ERROR_SHARE = 0.05;
-const Z90 = 1.6448536269514722;
+
+/** Ours beside theirs with the verdict. */
+export function claimTable(claims: readonly ClaimResult[]): Table {
+  return {
+    caption: "Claims: the paper's number, ours with a 90% interval, and the verdict",
+    columns: ['claim', 'theirs', 'ours, 90%', 'verdict'].map((title) => ({ title, align: 'left' })),
+    rows: claims.map(({ name, value, estimate, standard_error, verdict }) => ({
+      cells: [
+        name,
+        value === null ? '> 0' : formatFixed(value, 3),
+        estimate === null ? MISSING : withInterval(estimate, standard_error),
+        verdict.reason === '' ? verdict.outcome : `${verdict.outcome}: ${verdict.reason}`,
+      ],
+    })),
+  };
+}
 
 /** The table that ends a study, a line an element; empty without claims. */
 export function claimLines(claims: readonly ClaimResult[], freezing: Freezing | null): string[] {
   if (claims.length === 0) return [];
-  const rows = claims.map(({ name, value, estimate, standard_error, verdict }) => [
-    name,
-    value === null ? '> 0' : formatFixed(value, 3),
-    estimate === null ? '–' : withInterval(estimate, standard_error),
-    verdict.reason === '' ? verdict.outcome : `${verdict.outcome}: ${verdict.reason}`,
-  ]);
   const judged = claims.filter(({ kind }) => kind !== 'constant').length;
   return [
     'claims:',
-    ...alignRows([['claim', 'theirs', 'ours, 90%', 'verdict'], ...rows]),
+    ...tableToText(claimTable(claims))
+      .split('\n')
+      .map((line) => `  ${line}`),
     `  ${judged} ${judged === 1 ? 'claim' : 'claims'} judged; ${formatFixed(judged * ERROR_SHARE, 2)} false verdicts to expect at most`,
     `  ${freezingLine(freezing)}`,
   ];
@@ -41,7 +54,7 @@ export function powerLines(powers: readonly ClaimPower[]): string[] {
   const share = (x: number) => `${Math.round(100 * x)}%`;
   const rows = powers.map(({ name, outcomes, mean, sd, is_decisive }) => [
     name,
-    mean === null ? '–' : `${formatFixed(mean, 3)} ± ${formatFixed(sd, 3)}`,
+    mean === null ? MISSING : `${formatFixed(mean, 3)} ± ${formatFixed(sd, 3)}`,
     share(outcomes.reproduced),
     share(outcomes['not reproduced']),
     share(outcomes.inconclusive),

@@ -27,7 +27,7 @@ export interface Evidence {
 }
 
 /** Normal quantiles: 90% two-sided and 95% one-sided, and 99% two-sided. */
-const Z90 = 1.6448536269514722;
+export const Z90 = 1.6448536269514722;
 const Z99 = 2.5758293035489004;
 
 /** Variants that may fall outside the margin: one in this many. */
