@@ -12,7 +12,7 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { fitCurve, fitLaw, presetLaw } from '../dist/fit/fit.js';
 import { curveByName, lawByName } from '../dist/fit/laws/registry.js';
-import { makeResamples } from '../dist/fit/resamples.js';
+import { makeResamples } from '../dist/fit/resample/resamples.js';
 import { normal, rngStream } from '../dist/lib/rng.js';
 
 const PYTHON = process.env.PYTHON ?? '/usr/bin/python3';

@@ -7,11 +7,17 @@
  * none of them.
  */
 import { formatFlops } from '../lib/format.ts';
-import { type BootstrapOptions, type BootstrapReport, bootstrap, checkBootstrap, type Interval } from './bootstrap.ts';
 import { type Diagnostic, tooLittle, warn } from './diagnostic.ts';
-import { monotoneCubic } from './interpolate.ts';
+import { monotoneCubic } from './math/interpolate.ts';
+import { fitPowerLaw } from './math/power-law.ts';
 import { type FitPoint, sizeOf } from './point.ts';
-import { fitPowerLaw } from './power-law.ts';
+import {
+  type BootstrapOptions,
+  type BootstrapReport,
+  bootstrap,
+  checkBootstrap,
+  type Interval,
+} from './resample/bootstrap.ts';
 
 /** The losses of one run on its way, or the ends of the runs of one size. */
 export interface TrainingCurve {

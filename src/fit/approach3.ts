@@ -3,19 +3,26 @@
  * 2404.10102 (sum, not mean; run to convergence). We differ: starts from variable projection besides the grid,
  * a Newton polish to rounding error, zero terms proven or let go, and intervals over whole model sizes.
  */
-import { type BootstrapOptions, type BootstrapReport, bootstrap, checkBootstrap, type Interval } from './bootstrap.ts';
+
+import { judgeFlat } from './checks/flat.ts';
+import { judge } from './checks/judge.ts';
+import { type LackOfFit, lackOfFit } from './checks/lack-of-fit.ts';
+import { judgeOutliers } from './checks/outliers.ts';
 import { type Diagnostic, tooLittle } from './diagnostic.ts';
-import { judgeFlat } from './flat.ts';
-import { judge } from './judge.ts';
-import { type LackOfFit, lackOfFit } from './lack-of-fit.ts';
 import type { Constraints, Law, LawParams } from './laws/law.ts';
-import { type LossName, robustLoss } from './loss.ts';
-import { minimise, type Starts, type StartsReport } from './minimise.ts';
-import { makeProblem, requireInputs, residuals } from './objective.ts';
-import { judgeOutliers } from './outliers.ts';
+import { type LossName, robustLoss } from './minimise/loss.ts';
+import { minimise, type Starts, type StartsReport } from './minimise/minimise.ts';
+import { makeProblem, requireInputs, residuals } from './minimise/objective.ts';
 import { type DroppedPoint, extent, type FitPoint, numDistinct, type SelectOptions, selectPoints } from './point.ts';
 import { judgeFloor } from './profile.ts';
-import { type LawOptions, lawOf, lawOptionsOf, lawRefit, MIN_DISTINCT } from './refit.ts';
+import {
+  type BootstrapOptions,
+  type BootstrapReport,
+  bootstrap,
+  checkBootstrap,
+  type Interval,
+} from './resample/bootstrap.ts';
+import { type LawOptions, lawOf, lawOptionsOf, lawRefit, MIN_DISTINCT } from './resample/refit.ts';
 
 export interface FitOptions extends BootstrapOptions, SelectOptions, LawOptions {
   /** Descents from a screened part of the grid (default), or from all of it. */

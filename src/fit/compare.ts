@@ -8,7 +8,7 @@
 import { LabError } from '../lib/errors.ts';
 import { fitLaw, type LawFit } from './approach3.ts';
 import { type HoldoutOptions, type HoldoutReport, holdOut } from './holdout.ts';
-import { normalCdf } from './normal.ts';
+import { normalCdf } from './math/normal.ts';
 import type { FitPoint } from './point.ts';
 
 export interface CompareOptions extends Omit<HoldoutOptions, 'law'> {

@@ -7,14 +7,14 @@
  */
 import { LabError } from '../lib/errors.ts';
 import { formatCount as count } from '../lib/format.ts';
-import { type BootstrapOptions, type BootstrapReport, bootstrap, type Interval } from './bootstrap.ts';
 import { type CurveFit, fitCurve } from './curve.ts';
 import { type Diagnostic, tooLittle, warn } from './diagnostic.ts';
-import { monotoneCubic } from './interpolate.ts';
-import { lbfgs } from './lbfgs.ts';
-import { nnls } from './nnls.ts';
+import { monotoneCubic } from './math/interpolate.ts';
+import { nnls } from './math/nnls.ts';
+import { fitPowerLaw } from './math/power-law.ts';
+import { lbfgs } from './minimise/lbfgs.ts';
 import { type FitPoint, numDistinct } from './point.ts';
-import { fitPowerLaw } from './power-law.ts';
+import { type BootstrapOptions, type BootstrapReport, bootstrap, type Interval } from './resample/bootstrap.ts';
 
 /** One training curve at a constant batch. */
 export interface BatchCurve {

@@ -7,26 +7,26 @@
  */
 import { levenbergMarquardt } from 'ml-levenberg-marquardt';
 import { LabError } from '../lib/errors.ts';
+import { drawnFits } from './answers/prediction.ts';
+import { judgeOptimum } from './checks/judge.ts';
+import { judgeInput } from './checks/point-checks.ts';
+import { type Diagnostic, tooLittle, warn } from './diagnostic.ts';
+import { constrain } from './laws/constrain.ts';
+import type { Constraints, Law, LawParams } from './laws/law.ts';
+import { rawLoss } from './laws/raw-loss.ts';
+import { curveByName } from './laws/registry.ts';
+import { type LossName, type RobustLoss, robustLoss } from './minimise/loss.ts';
+import { descend, type Minimum } from './minimise/minimise.ts';
+import { makeProblem, type Problem, residuals, reweighted } from './minimise/objective.ts';
+import { variableProjection } from './minimise/separable.ts';
+import { numDistinct } from './point.ts';
 import {
   type BootstrapOptions,
   type BootstrapReport,
   bootstrap,
   type Interval,
   percentileInterval,
-} from './bootstrap.ts';
-import { type Diagnostic, tooLittle, warn } from './diagnostic.ts';
-import { judgeOptimum } from './judge.ts';
-import { constrain } from './laws/constrain.ts';
-import type { Constraints, Law, LawParams } from './laws/law.ts';
-import { rawLoss } from './laws/raw-loss.ts';
-import { curveByName } from './laws/registry.ts';
-import { type LossName, type RobustLoss, robustLoss } from './loss.ts';
-import { descend, type Minimum } from './minimise.ts';
-import { makeProblem, type Problem, residuals, reweighted } from './objective.ts';
-import { numDistinct } from './point.ts';
-import { judgeInput } from './point-checks.ts';
-import { drawnFits } from './prediction.ts';
-import { variableProjection } from './separable.ts';
+} from './resample/bootstrap.ts';
 
 /** One point of a curve. */
 export interface CurvePoint {

@@ -4,6 +4,11 @@
  * compute), `fitCurve` a law in one variable, `recutIsoflops` the change of counting between them.
  * What the data cannot carry is a diagnostic by name, or the error `too_little_data` where nothing is left.
  */
+
+export { type CheapestRun, type LifetimeOptimum, lifetimeOptimum } from './answers/inference.ts';
+export { type FittedLaw, type Optimum, optimum, predictLoss, type RunValues } from './answers/optimum.ts';
+export { type Prediction, predictRun } from './answers/prediction.ts';
+export { type Score, scoreLaw } from './answers/score.ts';
 export {
   curvesOfPoints,
   type EnvelopeFit,
@@ -13,9 +18,13 @@ export {
   type TrainingCurve,
 } from './approach1.ts';
 export { type FitOptions, fitLaw, type LawFit } from './approach3.ts';
-export type { BootstrapOptions, BootstrapReport, Interval, IntervalKind } from './bootstrap.ts';
-export { type BreakTest, type BreakTestOptions, breakTest } from './break-test.ts';
-export { chiSquareQuantile } from './chi-square.ts';
+export { type BreakTest, type BreakTestOptions, breakTest } from './checks/break-test.ts';
+export { type ApproachExponent, crossCheck, judgeApproaches, judgeBreak, judgeOffsets } from './checks/cross-check.ts';
+export { judgeRuns } from './checks/judge-runs.ts';
+export type { LackOfFit } from './checks/lack-of-fit.ts';
+export { type LossScanRow, scanLosses } from './checks/loss-scan.ts';
+export { judgeScan, type MinTokensFit, scanMinTokens } from './checks/phase-change.ts';
+export { type SeedNoise, seedNoise, weightedBySeeds } from './checks/seed-weights.ts';
 export { type ComparedLaw, type CompareOptions, type Comparison, compareLaws } from './compare.ts';
 export {
   atCriticalBatch,
@@ -28,7 +37,6 @@ export {
   fitMinimumCompute,
   type Hyperbola,
 } from './critical-batch.ts';
-export { type ApproachExponent, crossCheck, judgeApproaches, judgeBreak, judgeOffsets } from './cross-check.ts';
 export {
   type CurveFit,
   type CurveOptions,
@@ -40,27 +48,20 @@ export {
 } from './curve.ts';
 export type { Diagnostic, DiagnosticName } from './diagnostic.ts';
 export { type HeldOutRun, type Holdout, type HoldoutOptions, type HoldoutReport, holdOut } from './holdout.ts';
-export { type CheapestRun, type LifetimeOptimum, lifetimeOptimum } from './inference.ts';
-export { fitIsoflop, fitValleys, type IsoflopFit, type IsoflopOptions } from './isoflop.ts';
-export { judgeRuns } from './judge-runs.ts';
-export type { LackOfFit } from './lack-of-fit.ts';
 export type { Constraints, LawParams, RunInput } from './laws/law.ts';
 export { type Frontier, KAPLAN_CRITICAL_BATCH, type Preset, presetLaw, presets } from './laws/presets.ts';
 export { type LawInfo, listLaws } from './laws/registry.ts';
-export type { LossName } from './loss.ts';
-export { type LossScanRow, scanLosses } from './loss-scan.ts';
-export type { Starts, StartsReport } from './minimise.ts';
-export { type FittedLaw, type Optimum, optimum, predictLoss, type RunValues } from './optimum.ts';
-export type { Parabola } from './parabola.ts';
-export { judgeScan, type MinTokensFit, scanMinTokens } from './phase-change.ts';
+export { chiSquareQuantile } from './math/chi-square.ts';
+export { fitPowerLaw, type PowerLaw } from './math/power-law.ts';
+export type { LossName } from './minimise/loss.ts';
+export type { Starts, StartsReport } from './minimise/minimise.ts';
 export type { DroppedPoint, FitPoint, SelectOptions } from './point.ts';
-export { fitPowerLaw, type PowerLaw } from './power-law.ts';
-export { type Prediction, predictRun } from './prediction.ts';
 export { type Profile, type ProfileOptions, profileParam } from './profile.ts';
-export { type Recut, type RecutOptions, recutIsoflops } from './recut.ts';
-export type { Cluster } from './resamples.ts';
+export type { BootstrapOptions, BootstrapReport, Interval, IntervalKind } from './resample/bootstrap.ts';
+export type { Cluster } from './resample/resamples.ts';
 export { allRows, type CurveColumn, type RowAlong, rowsAlong } from './rows-along.ts';
 export type { RunFacts } from './run-facts.ts';
-export { type Score, scoreLaw } from './score.ts';
-export { type SeedNoise, seedNoise, weightedBySeeds } from './seed-weights.ts';
-export { type BudgetFit, groupByBudget, type ValleyOptions } from './valley.ts';
+export { fitIsoflop, fitValleys, type IsoflopFit, type IsoflopOptions } from './valleys/isoflop.ts';
+export type { Parabola } from './valleys/parabola.ts';
+export { type Recut, type RecutOptions, recutIsoflops } from './valleys/recut.ts';
+export { type BudgetFit, groupByBudget, type ValleyOptions } from './valleys/valley.ts';

@@ -6,15 +6,15 @@
  */
 import { LabError } from '../lib/errors.ts';
 import { randomInt, rngStream } from '../lib/rng.ts';
+import { lossOf } from './answers/optimum.ts';
+import { drawnFits } from './answers/prediction.ts';
+import { reachOf } from './answers/reach.ts';
 import { type FitOptions, fitLaw, type LawFit } from './approach3.ts';
-import { type Interval, percentileInterval } from './bootstrap.ts';
 import { parseCondition } from './condition.ts';
 import { tooLittle } from './diagnostic.ts';
 import { lawByName } from './laws/registry.ts';
-import { lossOf } from './optimum.ts';
 import { type FitPoint, selectPoints, sizeOf } from './point.ts';
-import { drawnFits } from './prediction.ts';
-import { reachOf } from './reach.ts';
+import { type Interval, percentileInterval } from './resample/bootstrap.ts';
 
 export interface HoldoutOptions extends FitOptions {
   /** `largest` size (default), `expanding` window, or a condition on the runs held out such as `C>1e12`. */

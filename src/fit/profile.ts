@@ -8,18 +8,18 @@
 
 import { LabError } from '../lib/errors.ts';
 import type { FitOptions } from './approach3.ts';
+import { upperTail } from './checks/lack-of-fit.ts';
 import { type Diagnostic, tooLittle, warn } from './diagnostic.ts';
-import { upperTail } from './lack-of-fit.ts';
 import { constrain } from './laws/constrain.ts';
 import type { LawParams } from './laws/law.ts';
 import { rawLoss } from './laws/raw-loss.ts';
 import { lawByName } from './laws/registry.ts';
-import { influence } from './linear.ts';
-import { type RobustLoss, robustLoss } from './loss.ts';
-import { descend, type Minimum, minimise } from './minimise.ts';
-import { increasingRoot } from './normal.ts';
-import { makeProblem, type Problem, requireInputs } from './objective.ts';
-import { pinned, quantityOf } from './pinned.ts';
+import { increasingRoot } from './math/normal.ts';
+import { influence } from './minimise/linear.ts';
+import { type RobustLoss, robustLoss } from './minimise/loss.ts';
+import { descend, type Minimum, minimise } from './minimise/minimise.ts';
+import { makeProblem, type Problem, requireInputs } from './minimise/objective.ts';
+import { pinned, quantityOf } from './minimise/pinned.ts';
 import { extent, type FitPoint, selectPoints } from './point.ts';
 
 export interface ProfileOptions extends FitOptions {

@@ -1,9 +1,9 @@
 /** @file BCa intervals: the normal distribution beneath them, textbook numbers, coverage on a skewed mean. */
 import { describe, expect, it } from 'vitest';
-import { bcaShares } from '../../src/fit/bca.ts';
-import { bootstrap } from '../../src/fit/bootstrap.ts';
 import { fitLaw } from '../../src/fit/fit.ts';
-import { normalCdf, normalQuantile } from '../../src/fit/normal.ts';
+import { normalCdf, normalQuantile } from '../../src/fit/math/normal.ts';
+import { bcaShares } from '../../src/fit/resample/bca.ts';
+import { bootstrap } from '../../src/fit/resample/bootstrap.ts';
 import { normal, rngStream } from '../../src/lib/rng.ts';
 import { isoflopGrid, noisy } from './known-law.ts';
 

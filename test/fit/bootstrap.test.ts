@@ -1,7 +1,7 @@
 /** @file The bootstrap: what it resamples, that it repeats itself, what its intervals are. */
 import { describe, expect, it } from 'vitest';
-import { bootstrap, percentileInterval } from '../../src/fit/bootstrap.ts';
 import { fitLaw } from '../../src/fit/fit.ts';
+import { bootstrap, percentileInterval } from '../../src/fit/resample/bootstrap.ts';
 import { isoflopGrid, noisy } from './known-law.ts';
 
 /** Six runs: three sizes, the middle one with three runs of which two share D. */

@@ -1,6 +1,6 @@
 /** @file Quantiles of chi-square against closed forms and printed tables. */
 import { describe, expect, it } from 'vitest';
-import { chiSquareQuantile } from '../../src/fit/chi-square.ts';
+import { chiSquareQuantile } from '../../src/fit/math/chi-square.ts';
 
 describe('chiSquareQuantile', () => {
   it.each([0.001, 0.05, 0.5, 0.95, 0.999])('is -2 ln(1 - p) for two degrees of freedom, p %d', (p) => {

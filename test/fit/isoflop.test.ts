@@ -1,7 +1,7 @@
 /** @file Approach 2: minima, refusals, budgets, any counting of C, and cutting anew. */
 import { describe, expect, it } from 'vitest';
 import { type FitPoint, fitIsoflop, fitValleys, recutIsoflops } from '../../src/fit/fit.ts';
-import { monotoneCubic } from '../../src/fit/interpolate.ts';
+import { monotoneCubic } from '../../src/fit/math/interpolate.ts';
 import { isoflopGrid, noisy, TRUE_A, trueLoss, trueOptimum } from './known-law.ts';
 
 /** Exact parabolas in ln N about `optimum(C)`. */

@@ -1,6 +1,6 @@
 /** @file The tail of Fisher's distribution against SciPy. */
 import { expect, it } from 'vitest';
-import { upperTail } from '../../src/fit/lack-of-fit.ts';
+import { upperTail } from '../../src/fit/checks/lack-of-fit.ts';
 
 it.each([
   [1, 3, 10, 0.4323372030216972],

@@ -1,10 +1,10 @@
 /** @file The minimisers on their own: L-BFGS, Newton, least squares with signs. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { householder, leastSquares } from '../../src/fit/householder.ts';
-import { type Differentiable, lbfgs } from '../../src/fit/lbfgs.ts';
-import { newton, solve } from '../../src/fit/newton.ts';
-import { nnls } from '../../src/fit/nnls.ts';
+import { householder, leastSquares } from '../../src/fit/math/householder.ts';
+import { nnls } from '../../src/fit/math/nnls.ts';
+import { type Differentiable, lbfgs } from '../../src/fit/minimise/lbfgs.ts';
+import { newton, solve } from '../../src/fit/minimise/newton.ts';
 import { normal, rngStream } from '../../src/lib/rng.ts';
 
 const small = (tolerance: number) => (_x: Float64Array, _v: number, g: Float64Array) => Math.hypot(...g) < tolerance;

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type FitOptions, fitLaw, type LawFit } from '../../src/fit/fit.ts';
 import { byLabel, extent, numDistinct, sizeOf } from '../../src/fit/point.ts';
-import { lawRefit } from '../../src/fit/refit.ts';
-import { makeResamples } from '../../src/fit/resamples.ts';
-import { refitAll } from '../../src/fit/shared-refits.ts';
+import { lawRefit } from '../../src/fit/resample/refit.ts';
+import { makeResamples } from '../../src/fit/resample/resamples.ts';
+import { refitAll } from '../../src/fit/resample/shared-refits.ts';
 import { isoflopGrid, noisy, rectangle, trueLoss } from './known-law.ts';
 import { epochPoints, isAbsent } from './tables.ts';
 

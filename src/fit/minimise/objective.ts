@@ -1,0 +1,366 @@
+/** @file The objective of a parametric fit: `F(theta) = sum_i w_i rho(log L(theta; x_i) - log L_i)`.
+ * With its analytic gradient for L-BFGS, and its Hessian for the Newton polish: exact in the part that is
+ * quadratic, differences of the analytic gradient in the part that curves with the law.
+ * A coordinate outside `free` is held where it is; a term at -Infinity is absent.
+ */
+import { LabError } from '../../lib/errors.ts';
+import { BLOCK, type Law } from '../laws/law.ts';
+import type { RobustLoss } from './loss.ts';
+
+/** What the objective reads of a point: the law's inputs, the loss, the weight (1 where absent). */
+export type LawPoint<Input extends string> = { readonly [input in Input]?: number } & {
+  L: number;
+  weight?: number;
+  id?: string;
+};
+
+/** What a column is, for messages. */
+const COLUMNS: Readonly<Record<string, string>> = {
+  N: 'parameters',
+  D: 'training tokens',
+  C: 'FLOPs',
+  S: 'training steps',
+  U: 'unique tokens',
+  B: 'tokens a batch',
+};
+
+/** Checks that every point has the columns that the law reads. @throws LabError('usage') naming the one it lacks. */
+export function requireInputs<Input extends string>(law: Law<Input>, points: readonly LawPoint<Input>[]): void {
+  for (const input of law.inputs) {
+    const lacking = points.filter((p) => !(p[input]! > 0 && Number.isFinite(p[input])));
+    if (lacking.length === 0) continue;
+    const first = lacking[0]!.id === undefined ? '' : ` (${lacking[0]!.id} the first)`;
+    throw new LabError(
+      'usage',
+      `${law.name} reads ${input} (${COLUMNS[input] ?? 'its variable'}), which ${lacking.length} of ${points.length} ` +
+        `points lack${first}; give every point a positive ${input}`,
+    );
+  }
+}
+
+/** Points as columns: logs of the law's inputs less their centre, log losses, weights; `law` is told the centre. */
+export interface Problem {
+  law: Law<string>;
+  centre: Float64Array;
+  /** One array a point, and the same numbers as one array an input. */
+  u: readonly Float64Array[];
+  columns: readonly Float64Array[];
+  log_loss: Float64Array;
+  weight: Float64Array;
+}
+
+/** Makes the columns; the centre is the weighted mean of the logs, so that amplitudes and exponents decouple.
+ * @throws LabError('usage') where a point lacks a column that the law reads. */
+export function makeProblem<Input extends string>(law: Law<Input>, points: readonly LawPoint<Input>[]): Problem {
+  requireInputs(law, points);
+  const weight = Float64Array.from(points, (p) => p.weight ?? 1);
+  const total = weight.reduce((sum, w) => sum + w, 0);
+  const columns = law.inputs.map((input) => Float64Array.from(points, (p) => Math.log(p[input]!)));
+  const centre = Float64Array.from(columns, (column) => column.reduce((sum, x, i) => sum + weight[i]! * x, 0) / total);
+  columns.forEach((column, j) => {
+    for (let i = 0; i < column.length; i++) column[i]! -= centre[j]!;
+  });
+  return {
+    law: law.centredAt?.(centre) ?? law,
+    centre,
+    u: points.map((_, i) => Float64Array.from(columns, (column) => column[i]!)),
+    columns,
+    log_loss: Float64Array.from(points, (p) => (law.is_raw ? p.L : Math.log(p.L))),
+    weight,
+  };
+}
+
+/** The same problem with other weights (a bootstrap resample); points of weight zero are left out. */
+export function reweighted(problem: Problem, factor: ArrayLike<number>): Problem {
+  return reweighter(problem)(factor);
+}
+
+/** The same for many resamples one after the other: each is valid until the next. */
+export function reweighter(problem: Problem): (factor: ArrayLike<number>) => Problem {
+  const size = problem.log_loss.length;
+  const room = (): Float64Array => new Float64Array(size);
+  const [columns, log_loss, weight] = [problem.columns.map(room), room(), room()];
+  return (factor) => {
+    const u: Float64Array[] = [];
+    for (let i = 0; i < size; i++) {
+      if (!(factor[i]! > 0)) continue;
+      const at = u.length;
+      for (let j = 0; j < columns.length; j++) columns[j]![at] = problem.columns[j]![i]!;
+      log_loss[at] = problem.log_loss[i]!;
+      weight[at] = problem.weight[i]! * factor[i]!;
+      u.push(problem.u[i]!);
+    }
+    const own = (column: Float64Array): Float64Array => column.subarray(0, u.length);
+    return { ...problem, u, columns: columns.map(own), log_loss: own(log_loss), weight: own(weight) };
+  };
+}
+
+/** The problem of some of the points. */
+function chosen(problem: Problem, keep: readonly number[]): Problem {
+  const pick = (column: Float64Array): Float64Array => {
+    const out = new Float64Array(keep.length);
+    for (let at = 0; at < out.length; at++) out[at] = column[keep[at]!]!;
+    return out;
+  };
+  return {
+    ...problem,
+    u: keep.map((i) => problem.u[i]!),
+    columns: problem.columns.map(pick),
+    log_loss: pick(problem.log_loss),
+    weight: pick(problem.weight),
+  };
+}
+
+/** What one block of points is worked out in; `jacobian` is laid out as `BlockLosses` says. */
+interface Workspace {
+  values: Float64Array;
+  slopes: Float64Array;
+  counts: Float64Array;
+  products: Float64Array;
+  jacobian: Float64Array;
+  row: Float64Array;
+  /** Of the Hessian: over all coordinates, and over the free ones. */
+  whole: Float64Array;
+  matrix: Float64Array;
+  scales: Float64Array;
+  /** What `values` and `jacobian` hold: a whole problem of one block, at these coordinates; null for anything else. */
+  of: Problem | null;
+  theta: Float64Array;
+}
+
+/** One workspace a number of coordinates, kept: nothing is allocated while a function is minimised. */
+const workspaces: (Workspace | undefined)[] = [];
+
+function workspace(size: number): Workspace {
+  workspaces[size] ??= {
+    values: new Float64Array(BLOCK),
+    slopes: new Float64Array(BLOCK),
+    counts: new Float64Array(BLOCK),
+    products: new Float64Array(BLOCK),
+    jacobian: new Float64Array(BLOCK * size),
+    row: new Float64Array(size),
+    whole: new Float64Array(size * size),
+    matrix: new Float64Array(size * size),
+    scales: new Float64Array(size),
+    of: null,
+    theta: new Float64Array(size),
+  };
+  return workspaces[size];
+}
+
+/** Residuals of the points from..to-1 in `values`, the derivatives of their log losses in `jacobian`. */
+function differentiate(problem: Problem, theta: Float64Array, from: number, to: number, work: Workspace): void {
+  const { law, log_loss } = problem;
+  const { values, jacobian, row } = work;
+  if (work.of === problem && isEqual(theta, work.theta)) return;
+  const is_whole = from === 0 && to === log_loss.length;
+  work.of = is_whole ? problem : null;
+  if (is_whole) work.theta.set(theta);
+  if (law.block && law.block.of === law.logLoss) law.block.losses(theta, problem.columns, from, to, values, jacobian);
+  else
+    for (let i = from, at = 0; i < to; i++, at++) {
+      values[at] = law.logLoss(theta, problem.u[i]!, row);
+      for (let k = 0; k < row.length; k++) jacobian[k * BLOCK + at] = row[k]!;
+    }
+  for (let i = from, at = 0; i < to; i++, at++) values[at]! -= log_loss[i]!;
+}
+
+function isEqual(a: Float64Array, b: Float64Array): boolean {
+  for (let k = 0; k < a.length; k++) if (a[k] !== b[k]) return false;
+  return true;
+}
+
+/** F at theta; its gradient by the coordinates is written to `gradient`.
+ * `cancellation` receives, where given, `sum_i w_i |psi_i| |d log L_i/d theta_k|`: the size of what cancels in
+ * the gradient at an optimum, hence the yardstick by which the gradient is small. */
+export function evaluate(
+  problem: Problem,
+  { delta }: RobustLoss,
+  theta: Float64Array,
+  gradient: Float64Array,
+  cancellation?: Float64Array,
+): number {
+  const { weight } = problem;
+  const size = theta.length;
+  const work = workspace(size);
+  const { values, slopes, jacobian } = work;
+  gradient.fill(0);
+  cancellation?.fill(0);
+  let value = 0;
+  for (let from = 0; from < weight.length; from += BLOCK) {
+    const to = Math.min(from + BLOCK, weight.length);
+    differentiate(problem, theta, from, to, work);
+    const count = to - from;
+    // The loss and its derivative, psi of loss.ts, in the loop.
+    for (let at = 0; at < count; at++) {
+      const r = values[at]!;
+      const w = weight[from + at]!;
+      const off = Math.abs(r);
+      if (off <= delta) {
+        slopes[at] = w * r;
+        value += 0.5 * w * r * r;
+      } else {
+        slopes[at] = r > 0 ? w * delta : -w * delta;
+        value += w * delta * (off - 0.5 * delta);
+      }
+    }
+    for (let k = 0; k < size; k++) {
+      // Even and odd points apart: two short chains of sums in place of a long one.
+      const start = k * BLOCK;
+      let [sum, other, sizes, others] = [0, 0, 0, 0];
+      for (let at = 1; at < count; at += 2) {
+        const part = slopes[at - 1]! * jacobian[start + at - 1]!;
+        const next = slopes[at]! * jacobian[start + at]!;
+        sum += part;
+        other += next;
+        sizes += Math.abs(part);
+        others += Math.abs(next);
+      }
+      if (count % 2 === 1) {
+        const part = slopes[count - 1]! * jacobian[start + count - 1]!;
+        sum += part;
+        sizes += Math.abs(part);
+      }
+      gradient[k]! += sum + other;
+      if (cancellation) cancellation[k]! += sizes + others;
+    }
+  }
+  return value;
+}
+
+/** Residuals `log L(theta) - log L`, one a point. */
+export function residuals(problem: Problem, theta: Float64Array): Float64Array {
+  const work = workspace(theta.length);
+  const out = new Float64Array(problem.log_loss.length);
+  for (let from = 0; from < out.length; from += BLOCK) {
+    const to = Math.min(from + BLOCK, out.length);
+    differentiate(problem, theta, from, to, work);
+    out.set(work.values.subarray(0, to - from), from);
+  }
+  return out;
+}
+
+/** The largest `|d log L/d theta_k|` of all points by coordinate: for a term, its largest share of the loss. */
+export function largestShares(problem: Problem, theta: Float64Array): Float64Array {
+  const work = workspace(theta.length);
+  const largest = new Float64Array(theta.length);
+  for (let from = 0; from < problem.log_loss.length; from += BLOCK) {
+    const to = Math.min(from + BLOCK, problem.log_loss.length);
+    differentiate(problem, theta, from, to, work);
+    for (let k = 0; k < largest.length; k++)
+      for (let at = k * BLOCK; at < k * BLOCK + to - from; at++)
+        if (Math.abs(work.jacobian[at]!) > largest[k]!) largest[k] = Math.abs(work.jacobian[at]!);
+  }
+  return largest;
+}
+
+/** Sum of `a[i] b[start + i]`, even and odd places apart. */
+function dot(a: Float64Array, b: Float64Array, start: number, count: number): number {
+  let sum = 0;
+  let other = 0;
+  for (let i = 1; i < count; i += 2) {
+    sum += a[i - 1]! * b[start + i - 1]!;
+    other += a[i]! * b[start + i]!;
+  }
+  if (count % 2 === 1) sum += a[count - 1]! * b[start + count - 1]!;
+  return sum + other;
+}
+
+/** Step of the differences that give a law's own curvature where it does not: error about 1e-6, enough for Newton. */
+const STEP = 1e-6;
+
+/** Hessian of F over the `free` coordinates, row-major, with the Gauss-Newton diagonal of all points as scale.
+ * `H = sum_i w_i rho''(r_i) J_i J_i^T + sum_i w_i psi(r_i) d2 log L_i`; the second sum is the law's own curvature, or
+ * the difference quotient of `sum_i w_i psi_i J_i` with psi held, which is smooth where rho has its corner. A
+ * coordinate that moves no point gets the diagonal 1, so that a Newton step leaves it where it is. The matrix is valid
+ * until the next one is asked for. */
+export function hessian(
+  problem: Problem,
+  { delta }: RobustLoss,
+  theta: Float64Array,
+  free: readonly number[],
+): { matrix: Float64Array; scale: Float64Array } {
+  const { law, weight } = problem;
+  const size = theta.length;
+  const work = workspace(size);
+  const { values, slopes, counts, products, jacobian, whole, scales } = work;
+  const block = law.block?.of === law.logLoss ? law.block : undefined;
+  whole.fill(0);
+  scales.fill(0);
+  const shifted = Float64Array.from(theta);
+  for (let from = 0; from < weight.length; from += BLOCK) {
+    const to = Math.min(from + BLOCK, weight.length);
+    const count = to - from;
+    differentiate(problem, theta, from, to, work);
+    for (let at = 0; at < count; at++) {
+      const r = values[at]!;
+      const w = weight[from + at]!;
+      const inside = Math.abs(r) <= delta;
+      slopes[at] = inside ? w * r : r > 0 ? w * delta : -w * delta;
+      counts[at] = inside ? w : 0;
+      // d2 log L is d2 L/L less the square of the derivative.
+      if (block?.curvature) counts[at]! -= slopes[at]!;
+    }
+    for (const j of free) {
+      const start = j * BLOCK;
+      for (let at = 0; at < count; at++) products[at] = counts[at]! * jacobian[start + at]!;
+      for (let k = 0; k <= j; k++) whole[j * size + k]! += dot(products, jacobian, k * BLOCK, count);
+      for (let at = 0; at < count; at++) products[at] = weight[from + at]! * jacobian[start + at]!;
+      scales[j]! += dot(products, jacobian, start, count);
+    }
+    if (block?.curvature) block.curvature(problem.columns, from, to, jacobian, slopes, whole);
+    else addDifferences(problem, theta, shifted, free, from, to, work, whole);
+  }
+  const matrix = work.matrix.subarray(0, free.length ** 2);
+  for (let p = 0; p < free.length; p++)
+    for (let q = 0; q <= p; q++) {
+      const h = whole[free[p]! * size + free[q]!]!;
+      matrix[p * free.length + q] = p === q && scales[free[p]!] === 0 ? 1 : h;
+      matrix[q * free.length + p] = matrix[p * free.length + q]!;
+    }
+  return { matrix, scale: Float64Array.from(free, (k) => scales[k]!) };
+}
+
+/** Adds `sum_i slopes_i d2 log L_i` of a block by differences; `work` holds the block at theta. */
+function addDifferences(
+  problem: Problem,
+  theta: Float64Array,
+  shifted: Float64Array,
+  free: readonly number[],
+  from: number,
+  to: number,
+  work: Workspace,
+  whole: Float64Array,
+): void {
+  const { slopes, jacobian } = work;
+  const size = theta.length;
+  const weighted = (k: number): number => dot(slopes, jacobian, k * BLOCK, to - from);
+  const held = Float64Array.from(free, weighted);
+  for (const j of free) {
+    const h = STEP * Math.max(1, Math.abs(theta[j]!));
+    shifted[j] = theta[j]! + h;
+    differentiate(problem, shifted, from, to, work);
+    shifted[j] = theta[j]!;
+    // Each triangle of the difference quotient gives half of the symmetric part.
+    free.forEach((k, q) => {
+      const quotient = (weighted(k) - held[q]!) / h;
+      whole[Math.max(j, k) * size + Math.min(j, k)]! += j === k ? quotient : 0.5 * quotient;
+    });
+  }
+}
+
+/** Places of `count` points out of `size`, ascending, spread by the golden ratio so that no order of theirs is met by
+ * chance; of all where there are no more. */
+export function sampleOf(size: number, count: number): number[] {
+  if (size <= count) return Array.from({ length: size }, (_, i) => i);
+  const golden = (Math.sqrt(5) - 1) / 2;
+  const keep = new Set<number>();
+  for (let i = 0; keep.size < count; i++) keep.add(Math.floor(((i * golden) % 1) * size));
+  return [...keep].sort((i, j) => i - j);
+}
+
+/** The problem of a sample of the points; the problem itself where there are no more. */
+export function sampled(problem: Problem, count: number): Problem {
+  const size = problem.log_loss.length;
+  return size <= count ? problem : chosen(problem, sampleOf(size, count));
+}
