@@ -23,10 +23,13 @@ export function checkClaims(raw: unknown, groups: readonly string[], report: Rep
     }
     claim.ours.forEach((term, j) => {
       const at: Path = [...path, 'ours', j];
-      if (!groups.includes(term.group)) {
+      if (term.study === undefined && !groups.includes(term.group)) {
         report([...at, 'group'], `no block of that name; there are ${groups.join(', ')}`, {
           got: printValue(term.group),
         });
+      }
+      if (term.rows === 'curves' && term.approach !== 2) {
+        report([...at, 'rows'], 'budgets are cut from curves by approach 2 only', { got: printValue(term.approach) });
       }
       if (term.approach !== 3 && !['a', 'b'].includes(term.quantity)) {
         report([...at, 'quantity'], 'a constant of the law: it needs approach 3', { got: printValue(term.quantity) });

@@ -4,9 +4,21 @@
 import { z } from 'zod';
 
 /** One number of ours: a fit of one group under one counting. A claim's estimate is a sum of terms. */
-const termSchema = z.strictObject({
+export const termSchema = z.strictObject({
   times: z.number().default(1).describe('Factor of this term in the sum: 1 and -1 make a difference.'),
+  study: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9_-]*$/, 'expected the name of a study')
+    .optional()
+    .describe('Study whose runs are fitted, trained beside this one; default: this study.'),
   group: z.string().describe('Block of the study whose runs are fitted.'),
+  rows: z
+    .enum(['final', 'curves'])
+    .optional()
+    .describe(
+      "approach 2 only. final (default): each run's last loss. curves: every evaluation after warmup, as where one " +
+        'run a size is read at all budgets.',
+    ),
   approach: z
     .literal([1, 2, 3])
     .default(2)
@@ -47,6 +59,12 @@ export const claimSchema = z.strictObject({
   value_se: z.number().min(0).default(0).describe("The paper's own standard error; 0 where none is printed."),
   margin: z.number().positive().optional().describe('number: the difference that no longer counts as equal.'),
   minimal_effect: z.number().min(0).default(0.03).describe('direction: the least effect that counts.'),
+  exploratory: z
+    .literal(true)
+    .optional()
+    .describe(
+      'Simulated before the runs, it was decided in less than 80% of the studies: no verdict, only the number.',
+    ),
   specifications: z
     .array(z.enum(SPECIFICATIONS))
     .default([...SPECIFICATIONS])

@@ -1,7 +1,7 @@
 /** @file Run records -> training curves for Approach 1 and the critical batch, under a counting chosen now and not when
  * training. A curve is the validation losses of one run after its warmup; its C a token is that of the whole run.
  */
-import type { BatchCurve, TrainingCurve } from '../fit/fit.ts';
+import type { BatchCurve, FitPoint, TrainingCurve } from '../fit/fit.ts';
 import type { RunRecord } from '../log/record.ts';
 import type { Counting } from './record-points.ts';
 
@@ -20,6 +20,14 @@ export function curvesOf(records: readonly RunRecord[], { params, flops }: Count
     const decays_at = (num_tokens * schedule.horizon_steps) / record.num_steps;
     return [{ N, flops_per_token, points, decays_at: schedule.kind === 'constant' ? null : decays_at, id: run_id }];
   });
+}
+
+/** Every evaluation of every curve as a point of its own: what a run would have given, had it been stopped there under the
+ * same schedule. */
+export function curvePointsOf(records: readonly RunRecord[], counting: Counting): FitPoint[] {
+  return curvesOf(records, counting).flatMap(({ N, flops_per_token, points, id }) =>
+    points.map(({ D, L }) => ({ N, D, C: flops_per_token * D, L, id: `${id} at ${D} tokens` })),
+  );
 }
 
 /** One curve over steps a finished run that was evaluated more than once after warmup, with its tokens a batch. */

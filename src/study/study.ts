@@ -3,9 +3,11 @@
  * from a folder at any time.
  */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { type Claim, canonicalJson, type FitConfig } from '../config/config.ts';
 import { formatFixed, formatInterval, formatNumber } from '../lib/format.ts';
-import { fitPath, writeJsonAtomic } from '../log/log.ts';
+import { fitPath, readSweep, writeJsonAtomic } from '../log/log.ts';
 import { type RunRecord, SCHEMA_VERSION } from '../log/record.ts';
 import { type Headline, type ReportInput, writeReport } from '../report/report.ts';
 import { analyseRecords, type GroupAnalysis } from './analyse.ts';
@@ -67,12 +69,19 @@ export const CLAIM_REPLICATES = 2000;
 export async function finishStudy(dir: string, records: readonly RunRecord[], input: StudyInput): Promise<StudyResult> {
   const options = { ...input.fit, seed: input.seed };
   const groups = analyseRecords(records, options);
-  const claims = judgeClaims(input.claims, records, { bootstrap: CLAIM_REPLICATES, seed: input.seed });
+  const claims = judgeClaims(input.claims, (study) => (study === undefined ? records : recordsBeside(dir, study)), { bootstrap: CLAIM_REPLICATES, seed: input.seed });
   const freezing = frozenIn(dir, input.claims);
   const checked = groups.map((group) => ({ group, checks: checkGroup(group, options) }));
   writeJsonAtomic(fitPath(dir), { ...fitFile(input.name, checked), claims, claims_frozen: freezing });
   const { html, files } = await writeReport(dir, reportInput(checked, input, claims));
   return { groups, claims, freezing, report: html, files };
+}
+
+/** The records of the study of that name beside this one, or else among the committed ones; null where there are none. */
+function recordsBeside(dir: string, study: string): readonly RunRecord[] | null {
+  const folders = [path.join(dir, '..', study), path.join(dir, '..', 'reference', study)];
+  const found = folders.find((folder) => existsSync(folder));
+  return found === undefined ? null : readSweep(found).records;
 }
 
 /** A group and what second looks say of its fits. */

@@ -5,9 +5,8 @@
 import { sampleStandardDeviation } from 'simple-statistics';
 import type { Claim, Specification } from '../../config/config.ts';
 import type { Diagnostic, DiagnosticName } from '../../fit/fit.ts';
-import type { RunRecord } from '../../log/record.ts';
-import { fitTerm, type Resampling, type TermFit } from './term.ts';
-import { judgeConstant, judgeDirection, judgeNumber, type Verdict } from './verdict.ts';
+import { fitTerm, type RecordsOf, type Resampling, type TermFit } from './term.ts';
+import { judgeConstant, judgeDirection, judgeExploratory, judgeNumber, type Verdict } from './verdict.ts';
 
 /** A claim, judged. */
 export interface ClaimResult {
@@ -36,16 +35,16 @@ const BLOCKING: Partial<Record<DiagnosticName, number>> = {
 /** Judges every claim on the records of its study. */
 export function judgeClaims(
   claims: readonly Claim[],
-  records: readonly RunRecord[],
+  recordsOf: RecordsOf,
   resampling: Resampling,
 ): ClaimResult[] {
-  return claims.map((claim) => judgeClaim(claim, records, resampling));
+  return claims.map((claim) => judgeClaim(claim, recordsOf, resampling));
 }
 
-function judgeClaim(claim: Claim, records: readonly RunRecord[], resampling: Resampling): ClaimResult {
-  const terms = claim.ours.map((term) => fitTerm(records, term, resampling)!);
+function judgeClaim(claim: Claim, recordsOf: RecordsOf, resampling: Resampling): ClaimResult {
+  const terms = claim.ours.map((term) => fitTerm(recordsOf, term, resampling)!);
   const specifications = claim.specifications.flatMap((name) => {
-    const variants = claim.ours.map((term) => fitTerm(records, term, { ...resampling, bootstrap: 0 }, name));
+    const variants = claim.ours.map((term) => fitTerm(recordsOf, term, { ...resampling, bootstrap: 0 }, name));
     if (variants.every((variant) => variant === undefined)) return [];
     // A variant that means nothing for one term leaves that term as it is.
     const values = variants.map((variant, i) => (variant ?? terms[i]!).value);
@@ -99,6 +98,7 @@ function verdictOf(claim: Claim, { terms, estimate, standard_error, specificatio
     return { outcome: 'not comparable', reason: why, interval: null };
   }
   const blocked_by = [...new Set(terms.flatMap(({ diagnostics }) => blocking(diagnostics)))];
+  if (claim.exploratory) return judgeExploratory(estimate - (claim.value ?? 0), standard_error);
   const evidence = { estimate, standard_error, specifications, blocked_by };
   if (claim.kind === 'direction') return judgeDirection(evidence, claim);
   return judgeNumber(evidence, { value: claim.value!, value_se: claim.value_se, margin: claim.margin! });

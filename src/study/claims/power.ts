@@ -32,7 +32,10 @@ export function simulatePower(
 ): ClaimPower[] {
   const studies = Array.from({ length: power.draws }, (_, draw) => {
     const rng = rngStream(draw, 'power');
-    return judgeClaims(claims, simulatedRecords(plan.runs, power, rng), { bootstrap, seed: draw });
+    const simulated = simulatedRecords(plan.runs, power, rng);
+    // Judged as if none were exploratory yet; other studies are not simulated.
+    const open = claims.map(({ exploratory: _, ...claim }) => claim);
+    return judgeClaims(open, (study) => (study === undefined ? simulated : null), { bootstrap, seed: draw });
   });
   return claims.map(({ name }, i) => {
     const results = studies.map((study) => study[i]!);
@@ -44,6 +47,7 @@ export function simulatePower(
       'not reproduced': share('not reproduced'),
       inconclusive: share('inconclusive'),
       'not comparable': share('not comparable'),
+      exploratory: 0,
     };
     return {
       name,

@@ -3,12 +3,15 @@
  * same sizes belong together and a difference can be taken replicate by replicate.
  */
 import type { ClaimTerm, Specification } from '../../config/config.ts';
-import { type Diagnostic, type FitPoint, fitEnvelope, fitLaw, fitValleys, type LawParams } from '../../fit/fit.ts';
+import { type Diagnostic, type FitPoint, fitEnvelope, fitLaw, fitValleys, type LawParams, recutIsoflops } from '../../fit/fit.ts';
 import { LabError } from '../../lib/errors.ts';
 import type { RunRecord } from '../../log/record.ts';
 import { isoflopCut } from '../analyse.ts';
-import { curvesOf } from '../record-curves.ts';
+import { curvePointsOf, curvesOf } from '../record-curves.ts';
 import { type Counting, pointsOf } from '../record-points.ts';
+
+/** The records of this study (undefined), or of the named one beside it; null where there is none. */
+export type RecordsOf = (study: string | undefined) => readonly RunRecord[] | null;
 
 /** A term's number; `value` is null where the fit is refused, with the reason in `refused`. */
 export interface TermFit {
@@ -33,6 +36,9 @@ export interface Resampling {
 /** Huber's corner where no specification changes it (Hoffmann et al. 2022). */
 const DELTA = 1e-3;
 
+/** Budgets that are cut from learning curves. */
+const CURVE_BUDGETS = 7;
+
 /** What an approach gives of a fit. */
 interface Fitted {
   values: LawParams;
@@ -44,11 +50,13 @@ interface Fitted {
 
 /** The term on the records of a study. A specification that means nothing for its approach gives undefined. */
 export function fitTerm(
-  records: readonly RunRecord[],
+  recordsOf: RecordsOf,
   term: ClaimTerm,
   resampling: Resampling,
   specification?: Specification,
 ): TermFit | undefined {
+  const records = recordsOf(term.study);
+  if (records === null) return refusedFit(`there is no study ${term.study} beside this one; train it first`, '');
   const own = records.filter(({ group }) => group === term.group);
   const variant = specification === undefined ? PRIMARY : variantOf(own, term, specification);
   if (!variant) return undefined;
@@ -74,9 +82,12 @@ export function fitTerm(
     };
   } catch (error) {
     if (!(error instanceof LabError) || error.exit !== 'too_little_data') throw error;
-    const nothing = { draws: [], standard_error: null, num_sizes: 0, diagnostics: [] };
-    return { value: null, refused: error.message, ladder, ...nothing };
+    return refusedFit(error.message, ladder);
   }
+}
+
+function refusedFit(refused: string, ladder: string): TermFit {
+  return { value: null, refused, ladder, draws: [], standard_error: null, num_sizes: 0, diagnostics: [] };
 }
 
 /** How a specification changes the fit. */
@@ -122,7 +133,10 @@ const FIT: Record<ClaimTerm['approach'], Fitter> = {
     const counting = countingOf(term);
     const selection = { min_tokens: term.min_tokens ?? 0 };
     const kept = withoutBudgets(records, how);
-    const cut = isoflopCut(kept, pointsOf(kept, counting), counting, selection);
+    const cut =
+      term.rows === 'curves'
+        ? recutIsoflops(curvePointsOf(kept, counting), { ...selection, num_budgets: CURVE_BUDGETS })
+        : isoflopCut(kept, pointsOf(kept, counting), counting, selection);
     const fit = fitValleys(cut.points, {
       ...selection,
       ...resampled(how),

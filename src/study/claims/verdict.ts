@@ -5,7 +5,7 @@
  */
 import type { Interval } from '../../fit/fit.ts';
 
-export type Outcome = 'reproduced' | 'not reproduced' | 'inconclusive' | 'not comparable';
+export type Outcome = 'reproduced' | 'not reproduced' | 'inconclusive' | 'not comparable' | 'exploratory';
 
 /** `reason` is empty for the two decided outcomes. */
 export interface Verdict {
@@ -88,6 +88,12 @@ export function judgeDirection(evidence: Evidence, { minimal_effect }: { minimal
         interval,
       )
     : inconclusive('borderline: the interval holds 0 or the minimal effect', interval);
+}
+
+/** A claim that simulation found undecidable here before the runs: `off` is ours minus theirs. */
+export function judgeExploratory(off: number, standard_error: number): Verdict {
+  const interval: Interval = [off - Z90 * standard_error, off + Z90 * standard_error];
+  return { outcome: 'exploratory', reason: '', interval };
 }
 
 /** A quantity of one corpus and tokenizer: shown beside the paper's, never judged. */

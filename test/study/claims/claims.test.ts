@@ -43,7 +43,7 @@ function grid({ group = 'text', sd = 0.001 } = {}): RunRecord[] {
 const claim = (fields: object): Claim =>
   claimSchema.parse({ name: 'x', statement: 'x', source: 'x', kind: 'number', ours: [{ group: 'text' }], ...fields });
 
-const judge = (fields: object, records = grid()) => judgeClaims([claim(fields)], records, RESAMPLING)[0]!;
+const judge = (fields: object, records = grid()) => judgeClaims([claim(fields)], () => records, RESAMPLING)[0]!;
 
 describe('judgeClaims', () => {
   it('reproduces the exponent that the runs were made with, and contradicts another', () => {
@@ -82,7 +82,7 @@ describe('judgeClaims', () => {
         claim({ kind: 'direction', ours }),
         ...ours.map(({ group }, i) => claim({ name: `t${i}`, ours: [{ group }], value: 0.5, margin: 1 })),
       ],
-      [...grid(), ...few],
+      () => [...grid(), ...few],
       RESAMPLING,
     );
     expect(both[0]!.is_paired).toBe(false);
@@ -126,7 +126,7 @@ describe('frozen claims', () => {
   });
 
   it('print with their number, their freezing and the false verdicts to expect', () => {
-    const results = judgeClaims(claims, grid(), RESAMPLING);
+    const results = judgeClaims(claims, () => grid(), RESAMPLING);
     const freezing = { sha256: 'abcdef1234567890', frozen_at: '2026-01-01', num_finished: 0, changed: [] };
     const text = claimLines(results, freezing).join('\n');
     expect(text).toMatch(/x +0\.500 +0\.\d+ \[.*\] +reproduced/);

@@ -40,7 +40,7 @@ describe('judgeNumber', () => {
 
   it('calls a true value at the margin reproduced in 5% of draws at most, and contradicted in 1%', () => {
     const rng = rngStream(0, 'verdicts');
-    const count = { reproduced: 0, 'not reproduced': 0, inconclusive: 0, 'not comparable': 0 };
+    const count = { reproduced: 0, 'not reproduced': 0, inconclusive: 0, 'not comparable': 0, exploratory: 0 };
     const num_draws = 20_000;
     for (let i = 0; i < num_draws; i++) {
       const estimate = 0.55 + 0.012 * normal(rng);
