@@ -7,7 +7,7 @@ import { formatDuration } from '../lib/format.ts';
 import { readSweep } from '../log/log.ts';
 import { type RunRecord, SCHEMA_VERSION } from '../log/record.ts';
 import { formatPlan } from '../plan/plan.ts';
-import { claimLines, finishStudy, formatSummary, plainGroup } from '../study/study.ts';
+import { claimLines, finishStudy, forecastLines, formatSummary, plainGroup } from '../study/study.ts';
 import type { OutputOptions, TrainOptions } from './options.ts';
 import { note, printResult } from './output.ts';
 import { planFiles, printedConfig } from './plan-study.ts';
@@ -93,11 +93,15 @@ async function fitAndPrint(dir: string, records: readonly RunRecord[], options: 
   const { name, description = '', fit, seed, claims: asked } = config;
   const { command, config: text, startMs } = options;
   const input = { name, description, command, config: text, fit, seed, claims: asked };
-  const { groups, claims, freezing, report } = await finishStudy(dir, records, input);
+  const { groups, claims, freezing, forecasts, report } = await finishStudy(dir, records, input);
   const seconds = (performance.now() - startMs) / 1000;
-  const value = { schema_version: SCHEMA_VERSION, report, seconds, groups: groups.map(plainGroup), claims };
+  const value = { schema_version: SCHEMA_VERSION, report, seconds, groups: groups.map(plainGroup), claims, forecasts };
   printResult(options, value, () => {
-    const judged = claimLines(claims, freezing).join('\n');
-    return `${formatSummary(groups)}\n\n${judged === '' ? '' : `${judged}\n\n`}report: ${path.relative('', report)}  (${formatDuration(seconds)})`;
+    const parts = [
+      formatSummary(groups),
+      ...[claimLines(claims, freezing), forecastLines(forecasts)].map((lines) => lines.join('\n')),
+    ];
+    const end = `report: ${path.relative('', report)}  (${formatDuration(seconds)})`;
+    return [...parts.filter((part) => part !== ''), end].join('\n\n');
   });
 }

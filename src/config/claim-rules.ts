@@ -1,4 +1,6 @@
-/** @file Rules of claims that span fields: names that differ, groups that exist, and what each kind needs to be judged. */
+/** @file Rules of claims and forecasts that span fields: names that differ, groups that exist, and what each kind of claim
+ * needs to be judged.
+ */
 import { claimSchema } from './claims.ts';
 import { printValue } from './problems.ts';
 import type { Path, Report } from './run-rules.ts';
@@ -35,5 +37,18 @@ export function checkClaims(raw: unknown, groups: readonly string[], report: Rep
         report([...at, 'quantity'], 'a constant of the law: it needs approach 3', { got: printValue(term.quantity) });
       }
     });
+  });
+}
+
+/** Checks that the groups of forecasts exist, each once. */
+export function checkForecasts(raw: unknown, groups: readonly string[], report: Report): void {
+  const seen = new Set<string>();
+  asArray(raw).forEach((value, i) => {
+    const group = (value as { group?: unknown } | null)?.group;
+    if (typeof group !== 'string') return;
+    const path: Path = ['forecasts', i, 'group'];
+    if (!groups.includes(group)) report(path, `no block of that name; there are ${groups.join(', ')}`, { got: group });
+    if (seen.has(group)) report(path, 'forecast twice; give every block one forecast', { got: group });
+    seen.add(group);
   });
 }

@@ -3,6 +3,7 @@
  */
 export { type Cell, resolveCell, sweepCells } from './cells.ts';
 export type { Claim, ClaimTerm, PowerConfig, Specification } from './claims.ts';
+export type { Forecast } from './forecasts.ts';
 export { canonicalJson, runHash } from './identity.ts';
 export { jsonSchema } from './json-schema.ts';
 export { loadConfig, parseConfig } from './load.ts';
@@ -15,5 +16,6 @@ export {
   WARMUP_RECIPES,
 } from './recipes.ts';
 export type { CorpusFacts, EvalSpec, ModelSpec, OptimizerSpec, RunSpec, ScheduleSpec } from './run-spec.ts';
+export { checkRunSpec } from './run-spec-schema.ts';
 export type { DataConfig, FitConfig, ModelConfig, StudyConfig, SweepConfig, TrainConfig } from './schema.ts';
 export { suggest } from './suggest.ts';

@@ -4,7 +4,7 @@
  * The file's order: the valid part, the study, a block, a run.
  */
 import { type Cell, countCells, resolveCell, sweepCells } from './cells.ts';
-import { checkClaims } from './claim-rules.ts';
+import { checkClaims, checkForecasts } from './claim-rules.ts';
 import { printPath } from './issues.ts';
 import { type Problem, printValue } from './problems.ts';
 import { checkData, checkShape, checkTraining, type Path, type Place, type Report } from './run-rules.ts';
@@ -45,11 +45,9 @@ export function checkRules(tree: Tree, value: unknown): Problem[] {
     for (const cell of sweepCells(sweep)) schedules.add(checkCell(block, cell, tree, report));
   });
   checkUnused(raw, schedules, report);
-  checkClaims(
-    raw.claims,
-    sweeps.flatMap(({ name }) => (name === undefined ? [] : [name])),
-    report,
-  );
+  const groups = sweeps.flatMap(({ name }) => (name === undefined ? [] : [name]));
+  checkClaims(raw.claims, groups, report);
+  checkForecasts(raw.forecasts, groups, report);
   return problems;
 }
 

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { claimSchema, powerSchema } from './claims.ts';
+import { forecastSchema } from './forecasts.ts';
 import { BATCH_RECIPES, BETA2_RECIPES, LEARNING_RATE_RECIPES, recipeNames, WARMUP_RECIPES } from './recipes.ts';
 
 /** Decimal suffixes of a count, as powers of ten. */
@@ -307,6 +308,10 @@ export const studySchema = z.strictObject({
   sweeps: z.array(sweepSchema).min(1).describe('Blocks of runs, each a group of its own.'),
   fit: fitSchema.prefault({}).describe('What is fitted, and how intervals are drawn.'),
   claims: z.array(claimSchema).default([]).describe("Papers' statements to judge; frozen before the first run."),
+  forecasts: z
+    .array(forecastSchema(amount))
+    .default([])
+    .describe('Runs to predict from the smaller ones before they are trained.'),
   power: powerSchema.optional().describe('What `study --power` simulates before the runs.'),
 });
 

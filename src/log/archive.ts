@@ -10,7 +10,7 @@ import { archivePath, planPath } from './paths.ts';
 import { type Problem, readSweep } from './reader.ts';
 
 /** Files of a study that are copied where they are there. */
-const BESIDE = ['study.yaml', 'claims.json'];
+const BESIDE = ['study.yaml', 'claims.json', 'forecasts.json'];
 
 /** Archives the finished and diverged runs of `dir` in the folder `out`, replacing an archive that is there.
  * Throws `usage` where `dir` has none, or is `out`; `storage`. */

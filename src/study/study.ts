@@ -18,6 +18,7 @@ import { type Freezing, frozenIn } from './claims/freeze.ts';
 import { claimTable } from './claims/table.ts';
 import { exponentRows, theoryExponents } from './exponent-rows.ts';
 import { groupFigures } from './figures.ts';
+import { type Forecasts, forecastFigures, forecastTable, scoreForecasts } from './forecasts.ts';
 import { formatSummary, lawRows } from './summary.ts';
 
 export { analyseRecords, type CountingFits, type GroupAnalysis, isoflopCut } from './analyse.ts';
@@ -25,6 +26,7 @@ export { freezeClaims } from './claims/freeze.ts';
 export { type ClaimPower, simulatePower } from './claims/power.ts';
 export { claimLines, powerLines } from './claims/table.ts';
 export { exponentRows } from './exponent-rows.ts';
+export { forecastLines, freezeForecasts, hasForecasts, isForecast } from './forecasts.ts';
 export { type PointsFile, readPoints } from './points.ts';
 export { batchCurvesOf, curvesOf } from './record-curves.ts';
 export { factsOf } from './record-facts.ts';
@@ -44,6 +46,8 @@ export interface StudyResult {
   claims: ClaimResult[];
   /** How the claims stand to those frozen before the runs; null where none were. */
   freezing: Freezing | null;
+  /** Forecasts beside what came; null where none were made. */
+  forecasts: Forecasts | null;
   /** Path of report.html. */
   report: string;
   files: string[];
@@ -69,12 +73,16 @@ export const CLAIM_REPLICATES = 2000;
 export async function finishStudy(dir: string, records: readonly RunRecord[], input: StudyInput): Promise<StudyResult> {
   const options = { ...input.fit, seed: input.seed };
   const groups = analyseRecords(records, options);
-  const claims = judgeClaims(input.claims, (study) => (study === undefined ? records : recordsBeside(dir, study)), { bootstrap: CLAIM_REPLICATES, seed: input.seed });
+  const claims = judgeClaims(input.claims, (study) => (study === undefined ? records : recordsBeside(dir, study)), {
+    bootstrap: CLAIM_REPLICATES,
+    seed: input.seed,
+  });
   const freezing = frozenIn(dir, input.claims);
+  const forecasts = scoreForecasts(dir, records);
   const checked = groups.map((group) => ({ group, checks: checkGroup(group, options) }));
-  writeJsonAtomic(fitPath(dir), { ...fitFile(input.name, checked), claims, claims_frozen: freezing });
-  const { html, files } = await writeReport(dir, reportInput(checked, input, claims));
-  return { groups, claims, freezing, report: html, files };
+  writeJsonAtomic(fitPath(dir), { ...fitFile(input.name, checked), claims, claims_frozen: freezing, forecasts });
+  const { html, files } = await writeReport(dir, reportInput(checked, input, claims, forecasts));
+  return { groups, claims, freezing, forecasts, report: html, files };
 }
 
 /** The records of the study of that name beside this one, or else among the committed ones; null where there are none. */
@@ -128,7 +136,12 @@ function withoutDraws<T extends { draws?: unknown }>(fit: T | null): Omit<T, 'dr
   return plain;
 }
 
-function reportInput(checked: readonly Checked[], input: StudyInput, claims: readonly ClaimResult[]): ReportInput {
+function reportInput(
+  checked: readonly Checked[],
+  input: StudyInput,
+  claims: readonly ClaimResult[],
+  forecasts: Forecasts | null,
+): ReportInput {
   const hashes = checked.flatMap(({ group: { records } }) => records.map(({ config_hash }) => config_hash)).sort();
   return {
     name: input.name,
@@ -139,13 +152,13 @@ function reportInput(checked: readonly Checked[], input: StudyInput, claims: rea
     ...(input.config === undefined ? {} : { config: input.config }),
     headlines: [],
     warnings: [],
-    tables: claims.length > 0 ? [claimTable(claims)] : [],
+    tables: [...(claims.length > 0 ? [claimTable(claims)] : []), ...(forecasts ? [forecastTable(forecasts)] : [])],
     groups: checked.map(({ group, checks }) => ({
       name: group.name,
       title: titleOf(group),
       headlines: headlinesOf(group),
       warnings: group.warnings,
-      figures: groupFigures(group, checks),
+      figures: [...groupFigures(group, checks), ...forecastFigures(forecasts, group.name)],
       tables: cellTables(group),
       exponents: exponentRows(group),
       laws: lawRows(group),

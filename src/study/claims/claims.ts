@@ -33,11 +33,7 @@ const BLOCKING: Partial<Record<DiagnosticName, number>> = {
 };
 
 /** Judges every claim on the records of its study. */
-export function judgeClaims(
-  claims: readonly Claim[],
-  recordsOf: RecordsOf,
-  resampling: Resampling,
-): ClaimResult[] {
+export function judgeClaims(claims: readonly Claim[], recordsOf: RecordsOf, resampling: Resampling): ClaimResult[] {
   return claims.map((claim) => judgeClaim(claim, recordsOf, resampling));
 }
 

@@ -3,7 +3,15 @@
  * same sizes belong together and a difference can be taken replicate by replicate.
  */
 import type { ClaimTerm, Specification } from '../../config/config.ts';
-import { type Diagnostic, type FitPoint, fitEnvelope, fitLaw, fitValleys, type LawParams, recutIsoflops } from '../../fit/fit.ts';
+import {
+  type Diagnostic,
+  type FitPoint,
+  fitEnvelope,
+  fitLaw,
+  fitValleys,
+  type LawParams,
+  recutIsoflops,
+} from '../../fit/fit.ts';
 import { LabError } from '../../lib/errors.ts';
 import type { RunRecord } from '../../log/record.ts';
 import { isoflopCut } from '../analyse.ts';
