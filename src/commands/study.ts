@@ -6,12 +6,11 @@ import { EXIT, LabError } from '../lib/errors.ts';
 import { formatDuration } from '../lib/format.ts';
 import { readSweep } from '../log/log.ts';
 import { type RunRecord, SCHEMA_VERSION } from '../log/record.ts';
-import { formatPlan } from '../plan/plan.ts';
-import { claimLines, finishStudy, forecastLines, formatSummary, plainGroup } from '../study/study.ts';
+import { claimLines, finishStudy, forecastLines, formatSummary, plainGroup, switchLines } from '../study/study.ts';
 import type { OutputOptions, TrainOptions } from './options.ts';
 import { note, printResult } from './output.ts';
 import { planFiles, printedConfig } from './plan-study.ts';
-import { failureLines, snapshotPath, sweepExit, sweepStudy } from './train-study.ts';
+import { dryRun, failureLines, snapshotPath, sweepExit, sweepStudy } from './train-study.ts';
 
 export interface StudyCommandOptions extends TrainOptions {
   /** Fit and report what is there, train nothing. */
@@ -28,10 +27,7 @@ export async function studyCommand(files: string[], options: StudyCommandOptions
   if (options.fresh) return studyCommand(files, { ...options, fresh: false, out: freshFolder(files, options) });
   const startMs = performance.now();
   const study = await planFiles(files, options);
-  if (options.dryRun) {
-    printResult(options, study.plan, () => formatPlan(study.plan));
-    return EXIT.ok;
-  }
+  if (options.dryRun) return dryRun(study, options);
   const result = await sweepStudy(study, files, options);
   for (const line of failureLines(result)) note(options, line);
   if (result.interrupted) {
@@ -90,16 +86,26 @@ interface PrintOptions extends OutputOptions {
 
 async function fitAndPrint(dir: string, records: readonly RunRecord[], options: PrintOptions): Promise<void> {
   const { config } = loadConfig([snapshotPath(dir)]);
-  const { name, description = '', fit, seed, claims: asked } = config;
+  const { name, description = '', fit, seed, claims: asked, switches: followed } = config;
   const { command, config: text, startMs } = options;
-  const input = { name, description, command, config: text, fit, seed, claims: asked };
-  const { groups, claims, freezing, forecasts, report } = await finishStudy(dir, records, input);
+  const input = { name, description, command, config: text, fit, seed, claims: asked, switches: followed };
+  const { groups, claims, freezing, switches, forecasts, report } = await finishStudy(dir, records, input);
   const seconds = (performance.now() - startMs) / 1000;
-  const value = { schema_version: SCHEMA_VERSION, report, seconds, groups: groups.map(plainGroup), claims, forecasts };
+  const value = {
+    schema_version: SCHEMA_VERSION,
+    report,
+    seconds,
+    groups: groups.map(plainGroup),
+    claims,
+    switches,
+    forecasts,
+  };
   printResult(options, value, () => {
     const parts = [
       formatSummary(groups),
-      ...[claimLines(claims, freezing), forecastLines(forecasts)].map((lines) => lines.join('\n')),
+      ...[claimLines(claims, freezing), switchLines(switches), forecastLines(forecasts)].map((lines) =>
+        lines.join('\n'),
+      ),
     ];
     const end = `report: ${path.relative('', report)}  (${formatDuration(seconds)})`;
     return [...parts.filter((part) => part !== ''), end].join('\n\n');

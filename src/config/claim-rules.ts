@@ -1,7 +1,7 @@
 /** @file Rules of claims and forecasts that span fields: names that differ, groups that exist, and what each kind of claim
  * needs to be judged.
  */
-import { claimSchema } from './claims.ts';
+import { type ClaimTerm, claimSchema, switchesSchema } from './claims.ts';
 import { printValue } from './problems.ts';
 import type { Path, Report } from './run-rules.ts';
 import { asArray } from './valid.ts';
@@ -24,20 +24,39 @@ export function checkClaims(raw: unknown, groups: readonly string[], report: Rep
       report(path, 'a claim of kind number needs margin, the difference that no longer counts as equal');
     }
     claim.ours.forEach((term, j) => {
-      const at: Path = [...path, 'ours', j];
-      if (term.study === undefined && !groups.includes(term.group)) {
-        report([...at, 'group'], `no block of that name; there are ${groups.join(', ')}`, {
-          got: printValue(term.group),
-        });
-      }
-      if (term.rows === 'curves' && term.approach !== 2) {
-        report([...at, 'rows'], 'budgets are cut from curves by approach 2 only', { got: printValue(term.approach) });
-      }
-      if (term.approach !== 3 && !['a', 'b'].includes(term.quantity)) {
-        report([...at, 'quantity'], 'a constant of the law: it needs approach 3', { got: printValue(term.quantity) });
-      }
+      checkTerm(term, [...path, 'ours', j], groups, report);
     });
   });
+}
+
+/** Checks the terms of sequences of switches, and that their names differ. */
+export function checkSwitches(raw: unknown, groups: readonly string[], report: Report): void {
+  const names = new Set<string>();
+  asArray(raw).forEach((value, i) => {
+    const { data } = switchesSchema.safeParse(value);
+    if (!data) return;
+    if (names.has(data.name)) {
+      report(['switches', i, 'name'], 'the name of an earlier sequence too; names must differ', {
+        got: printValue(data.name),
+      });
+    }
+    names.add(data.name);
+    data.steps.forEach(({ ours }, j) => {
+      checkTerm(ours, ['switches', i, 'steps', j, 'ours'], groups, report);
+    });
+  });
+}
+
+function checkTerm(term: ClaimTerm, at: Path, groups: readonly string[], report: Report): void {
+  if (term.study === undefined && !groups.includes(term.group)) {
+    report([...at, 'group'], `no block of that name; there are ${groups.join(', ')}`, { got: printValue(term.group) });
+  }
+  if (term.rows === 'curves' && term.approach !== 2) {
+    report([...at, 'rows'], 'budgets are cut from curves by approach 2 only', { got: printValue(term.approach) });
+  }
+  if (term.approach !== 3 && !['a', 'b'].includes(term.quantity)) {
+    report([...at, 'quantity'], 'a constant of the law: it needs approach 3', { got: printValue(term.quantity) });
+  }
 }
 
 /** Checks that the groups of forecasts exist, each once. */

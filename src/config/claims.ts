@@ -16,7 +16,7 @@ export const termSchema = z.strictObject({
     .enum(['final', 'curves'])
     .optional()
     .describe(
-      "approach 2 only. final (default): each run's last loss. curves: every evaluation after warmup, as where one " +
+      "approach 2 only. final (default): each run's last loss. curves: every evaluation, as where one " +
         'run a size is read at all budgets.',
     ),
   approach: z
@@ -71,6 +71,25 @@ export const claimSchema = z.strictObject({
     .describe('Variants that must agree; those that mean nothing for the approach are left out.'),
 });
 
+/** A sequence of protocols that differ by one thing each, with the exponent that each gives. */
+export const switchesSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9_-]*$/, 'expected lower-case letters, digits, - and _')
+    .describe('Name of the table and figure.'),
+  title: z.string().min(1).describe('What is followed from step to step.'),
+  steps: z
+    .array(
+      z.strictObject({
+        label: z.string().min(1).describe('What this step changes.'),
+        ours: termSchema,
+        theirs: z.number().optional().describe("A paper's number for the same step."),
+      }),
+    )
+    .min(2),
+});
+
+export type Switches = z.output<typeof switchesSchema>;
 export type Claim = z.output<typeof claimSchema>;
 export type ClaimTerm = z.output<typeof termSchema>;
 export type Specification = (typeof SPECIFICATIONS)[number];

@@ -2,7 +2,7 @@
  * every value out; and the records that the later stages share: `RunSpec`, `CorpusFacts`, a run's identity.
  */
 export { type Cell, resolveCell, sweepCells } from './cells.ts';
-export type { Claim, ClaimTerm, PowerConfig, Specification } from './claims.ts';
+export type { Claim, ClaimTerm, PowerConfig, Specification, Switches } from './claims.ts';
 export type { Forecast } from './forecasts.ts';
 export { canonicalJson, runHash } from './identity.ts';
 export { jsonSchema } from './json-schema.ts';

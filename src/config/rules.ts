@@ -4,7 +4,7 @@
  * The file's order: the valid part, the study, a block, a run.
  */
 import { type Cell, countCells, resolveCell, sweepCells } from './cells.ts';
-import { checkClaims, checkForecasts } from './claim-rules.ts';
+import { checkClaims, checkForecasts, checkSwitches } from './claim-rules.ts';
 import { printPath } from './issues.ts';
 import { type Problem, printValue } from './problems.ts';
 import { checkData, checkShape, checkTraining, type Path, type Place, type Report } from './run-rules.ts';
@@ -47,6 +47,7 @@ export function checkRules(tree: Tree, value: unknown): Problem[] {
   checkUnused(raw, schedules, report);
   const groups = sweeps.flatMap(({ name }) => (name === undefined ? [] : [name]));
   checkClaims(raw.claims, groups, report);
+  checkSwitches(raw.switches, groups, report);
   checkForecasts(raw.forecasts, groups, report);
   return problems;
 }

@@ -4,7 +4,7 @@
  * JSON Schema made from this file; editors read it through the first line of every config.
  */
 import { z } from 'zod';
-import { claimSchema, powerSchema } from './claims.ts';
+import { claimSchema, powerSchema, switchesSchema } from './claims.ts';
 import { forecastSchema } from './forecasts.ts';
 import { BATCH_RECIPES, BETA2_RECIPES, LEARNING_RATE_RECIPES, recipeNames, WARMUP_RECIPES } from './recipes.ts';
 
@@ -308,6 +308,10 @@ export const studySchema = z.strictObject({
   sweeps: z.array(sweepSchema).min(1).describe('Blocks of runs, each a group of its own.'),
   fit: fitSchema.prefault({}).describe('What is fitted, and how intervals are drawn.'),
   claims: z.array(claimSchema).default([]).describe("Papers' statements to judge; frozen before the first run."),
+  switches: z
+    .array(switchesSchema)
+    .default([])
+    .describe('Sequences of protocols or countings, each with its exponent and the difference from the one before.'),
   forecasts: z
     .array(forecastSchema(amount))
     .default([])

@@ -63,6 +63,8 @@ export interface ReportInput {
   warnings: string[];
   /** Tables of the study as a whole. */
   tables?: Table[];
+  /** Figures of the study as a whole, before those of the groups. */
+  figures?: ReportFigure[];
   groups: ReportGroup[];
 }
 
@@ -71,6 +73,7 @@ export function renderReport(input: ReportInput): string {
   const runs = input.groups.flatMap((g) => g.runs);
   let number = 0;
   const isOnly = input.groups.length === 1;
+  const figures = (input.figures ?? []).map((figure) => renderFigure(null, figure, ++number));
   const sections = input.groups.map((group) => renderGroup(group, isOnly, () => ++number));
   const contents = input.groups.map(
     (g) => `<li><a href="#group-${escapeMarkup(g.name)}">${escapeMarkup(g.title)}</a></li>`,
@@ -92,7 +95,7 @@ export function renderReport(input: ReportInput): string {
 ${renderWarnings(input.warnings)}${renderHeadlines(input.headlines)}${(input.tables ?? []).map((table) => renderTable(table, 'wide')).join('\n')}</header>
 <nav aria-label="Contents"><ul>${contents.join('')}<li><a href="#reproduce">Reproduce</a></li></ul></nav>
 <main>
-${sections.join('\n')}
+${figures.length > 0 ? `${figures.join('\n')}\n` : ''}${sections.join('\n')}
 ${renderReproduction(input, runs)}
 </main>
 </body>
@@ -126,8 +129,8 @@ function renderGroup(group: ReportGroup, isOnly: boolean, nextNumber: () => numb
     .join('\n');
 }
 
-function renderFigure(group: string, { id, title, caption, svg }: ReportFigure, number: number): string {
-  const anchor = escapeMarkup(`${group}-${id}`);
+function renderFigure(group: string | null, { id, title, caption, svg }: ReportFigure, number: number): string {
+  const anchor = escapeMarkup(group === null ? id : `${group}-${id}`);
   return (
     `<figure id="${anchor}">\n<div class="card">${svg.trim()}</div>\n` +
     `<figcaption><b>Figure ${number}. ${escapeMarkup(title)}.</b> ${escapeMarkup(caption)}</figcaption>\n</figure>`

@@ -33,7 +33,10 @@ const AT_ONCE = 4;
  * rename); returns their paths. Throws LabError('storage') where the folder cannot be written to, and Error for two
  * figures of one name or a name that is no file name. */
 export async function writeReport(dir: string, input: ReportInput): Promise<{ html: string; files: string[] }> {
-  const figures = input.groups.flatMap((g) => g.figures.map((f) => ({ name: `${g.name}-${f.id}`, svg: f.svg })));
+  const figures = [
+    ...(input.figures ?? []).map(({ id, svg }) => ({ name: id, svg })),
+    ...input.groups.flatMap((g) => g.figures.map((f) => ({ name: `${g.name}-${f.id}`, svg: f.svg }))),
+  ];
   const seen = new Set<string>();
   for (const { name } of figures) {
     if (!/^[a-z0-9][a-z0-9_-]*$/.test(name))

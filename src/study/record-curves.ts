@@ -22,12 +22,17 @@ export function curvesOf(records: readonly RunRecord[], { params, flops }: Count
   });
 }
 
-/** Every evaluation of every curve as a point of its own: what a run would have given, had it been stopped there under the
- * same schedule. */
-export function curvePointsOf(records: readonly RunRecord[], counting: Counting): FitPoint[] {
-  return curvesOf(records, counting).flatMap(({ N, flops_per_token, points, id }) =>
-    points.map(({ D, L }) => ({ N, D, C: flops_per_token * D, L, id: `${id} at ${D} tokens` })),
-  );
+/** Every evaluation of every run as a point of its own: what a run would have given, had it been stopped there under the
+ * same schedule. Those in the warmup count: what a long warmup does to short runs belongs to the protocol. */
+export function curvePointsOf(records: readonly RunRecord[], { params, flops }: Counting): FitPoint[] {
+  return records.flatMap(({ status, eval_curve, num_params, num_tokens, flops: spent, run_id }): FitPoint[] => {
+    if (status !== 'finished') return [];
+    const N = num_params[params];
+    const flops_per_token = flops === 'exact' ? spent.exact / num_tokens : 6 * N;
+    return eval_curve.flatMap(({ tokens: D, val_loss: L }) =>
+      D > 0 && L !== null ? [{ N, D, C: flops_per_token * D, L, id: `${run_id} at ${D} tokens` }] : [],
+    );
+  });
 }
 
 /** One curve over steps a finished run that was evaluated more than once after warmup, with its tokens a batch. */

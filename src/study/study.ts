@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { type Claim, canonicalJson, type FitConfig } from '../config/config.ts';
+import { type Claim, canonicalJson, type FitConfig, type Switches } from '../config/config.ts';
 import { formatFixed, formatInterval, formatNumber } from '../lib/format.ts';
 import { fitPath, readSweep, writeJsonAtomic } from '../log/log.ts';
 import { type RunRecord, SCHEMA_VERSION } from '../log/record.ts';
@@ -15,7 +15,9 @@ import { cellTables } from './cell-tables.ts';
 import { checkGroup, type GroupChecks, plainChecks } from './checks.ts';
 import { type ClaimResult, judgeClaims } from './claims/claims.ts';
 import { type Freezing, frozenIn } from './claims/freeze.ts';
+import { followSwitches, type SwitchSequence, switchFigure, switchTable } from './claims/switches.ts';
 import { claimTable } from './claims/table.ts';
+import type { RecordsOf } from './claims/term.ts';
 import { exponentRows, theoryExponents } from './exponent-rows.ts';
 import { groupFigures } from './figures.ts';
 import { type Forecasts, forecastFigures, forecastTable, scoreForecasts } from './forecasts.ts';
@@ -24,6 +26,7 @@ import { formatSummary, lawRows } from './summary.ts';
 export { analyseRecords, type CountingFits, type GroupAnalysis, isoflopCut } from './analyse.ts';
 export { freezeClaims } from './claims/freeze.ts';
 export { type ClaimPower, simulatePower } from './claims/power.ts';
+export { switchLines } from './claims/switches.ts';
 export { claimLines, powerLines } from './claims/table.ts';
 export { exponentRows } from './exponent-rows.ts';
 export { forecastLines, freezeForecasts, hasForecasts, isForecast } from './forecasts.ts';
@@ -46,6 +49,8 @@ export interface StudyResult {
   claims: ClaimResult[];
   /** How the claims stand to those frozen before the runs; null where none were. */
   freezing: Freezing | null;
+  /** Sequences of protocols with their exponents. */
+  switches: SwitchSequence[];
   /** Forecasts beside what came; null where none were made. */
   forecasts: Forecasts | null;
   /** Path of report.html. */
@@ -64,6 +69,7 @@ export interface StudyInput {
   /** Seed of the bootstrap. */
   seed: number;
   claims: readonly Claim[];
+  switches: readonly Switches[];
 }
 
 /** Replicates of the bootstrap behind a verdict, at least; 90% ends to 2%. */
@@ -73,16 +79,22 @@ export const CLAIM_REPLICATES = 2000;
 export async function finishStudy(dir: string, records: readonly RunRecord[], input: StudyInput): Promise<StudyResult> {
   const options = { ...input.fit, seed: input.seed };
   const groups = analyseRecords(records, options);
-  const claims = judgeClaims(input.claims, (study) => (study === undefined ? records : recordsBeside(dir, study)), {
-    bootstrap: CLAIM_REPLICATES,
-    seed: input.seed,
-  });
+  const recordsOf: RecordsOf = (study) => (study === undefined ? records : recordsBeside(dir, study));
+  const resampling = { bootstrap: CLAIM_REPLICATES, seed: input.seed };
+  const claims = judgeClaims(input.claims, recordsOf, resampling);
+  const switches = followSwitches(input.switches, recordsOf, resampling);
   const freezing = frozenIn(dir, input.claims);
   const forecasts = scoreForecasts(dir, records);
   const checked = groups.map((group) => ({ group, checks: checkGroup(group, options) }));
-  writeJsonAtomic(fitPath(dir), { ...fitFile(input.name, checked), claims, claims_frozen: freezing, forecasts });
-  const { html, files } = await writeReport(dir, reportInput(checked, input, claims, forecasts));
-  return { groups, claims, freezing, forecasts, report: html, files };
+  writeJsonAtomic(fitPath(dir), {
+    ...fitFile(input.name, checked),
+    claims,
+    claims_frozen: freezing,
+    switches,
+    forecasts,
+  });
+  const { html, files } = await writeReport(dir, reportInput(checked, input, { claims, switches, forecasts }));
+  return { groups, claims, freezing, switches, forecasts, report: html, files };
 }
 
 /** The records of the study of that name beside this one, or else among the committed ones; null where there are none. */
@@ -139,8 +151,7 @@ function withoutDraws<T extends { draws?: unknown }>(fit: T | null): Omit<T, 'dr
 function reportInput(
   checked: readonly Checked[],
   input: StudyInput,
-  claims: readonly ClaimResult[],
-  forecasts: Forecasts | null,
+  { claims, switches, forecasts }: Pick<StudyResult, 'claims' | 'switches' | 'forecasts'>,
 ): ReportInput {
   const hashes = checked.flatMap(({ group: { records } }) => records.map(({ config_hash }) => config_hash)).sort();
   return {
@@ -152,7 +163,12 @@ function reportInput(
     ...(input.config === undefined ? {} : { config: input.config }),
     headlines: [],
     warnings: [],
-    tables: [...(claims.length > 0 ? [claimTable(claims)] : []), ...(forecasts ? [forecastTable(forecasts)] : [])],
+    tables: [
+      ...(claims.length > 0 ? [claimTable(claims)] : []),
+      ...switches.map(switchTable),
+      ...(forecasts ? [forecastTable(forecasts)] : []),
+    ],
+    figures: switches.map(switchFigure),
     groups: checked.map(({ group, checks }) => ({
       name: group.name,
       title: titleOf(group),

@@ -24,6 +24,8 @@ export interface ExponentRow {
   interval: readonly [number, number] | null;
   /** Why there is no value, or a warning. */
   note?: string;
+  /** A paper's number for the same row. */
+  theirs?: number;
 }
 
 interface ExponentReference {
@@ -63,7 +65,10 @@ export function exponents({ rows, references = PAPER_EXPONENTS, theory }: Expone
   }
   const shown = rows.map((r) => (isPlottable(r.value) ? r : { ...r, value: null, interval: null }));
   if (shown.length === 0) return drawMessage(document, LABEL, 'No exponent was fitted.');
-  const values = [...shown.flatMap((r) => r.value ?? []), ...lines.flatMap((l) => [l.a, l.b])];
+  const values = [
+    ...shown.flatMap((r) => [r.value, r.theirs ?? null].filter(isPlottable)),
+    ...lines.flatMap((l) => [l.a, l.b]),
+  ];
   const ends = shown.flatMap((r) => r.interval ?? []).filter((v) => v > -0.5 && v < 1.5);
   const domain = linearDomain([...values, ...ends], 0.08, 0.3) ?? [0, 1];
 
@@ -102,6 +107,7 @@ function drawSection(document: SvgDocument, options: SectionOptions): SvgNode {
     return [{ y, x1: Math.max(lo, domain[0]), x2: Math.min(hi, domain[1]), isCut: [lo < domain[0], hi > domain[1]] }];
   });
   const dots = rows.flatMap((r, y) => (r.value === null ? [] : [{ y, x: r.value }]));
+  const theirs = rows.flatMap((r, y) => (r.theirs === undefined ? [] : [{ y, x: r.theirs }]));
   const name = exponent === 'a' ? ['exponent ', it('a'), ' of ', it('N')] : ['exponent ', it('b'), ' of ', it('D')];
   return drawPanel(document, {
     at: [0, top],
@@ -117,6 +123,15 @@ function drawSection(document: SvgDocument, options: SectionOptions): SvgNode {
     marks: [
       ...lines.map((l) => Plot.ruleX([l[exponent]], { stroke: l.color, strokeWidth: 1.5, strokeDasharray: l.dash })),
       Plot.link(bars, { x1: 'x1', x2: 'x2', y1: 'y', y2: 'y', stroke: CATEGORY.ours, strokeWidth: 2.2 }),
+      Plot.dot(theirs, {
+        x: 'x',
+        y: 'y',
+        r: 4.2,
+        symbol: 'diamond',
+        fill: COLOR.background,
+        stroke: COLOR.ink,
+        strokeWidth: 1.4,
+      }),
       Plot.dot(dots, { x: 'x', y: 'y', r: 4.4, fill: CATEGORY.ours, stroke: COLOR.background, strokeWidth: 1 }),
     ],
     overlays: [

@@ -2,9 +2,9 @@
  * The estimate is a sum of terms. Where all terms resampled the same ladder their replicates are paired and the
  * error of the sum is that of the paired sums; else errors are added in squares, which overstates that of a difference.
  */
-import { sampleStandardDeviation } from 'simple-statistics';
 import type { Claim, Specification } from '../../config/config.ts';
 import type { Diagnostic, DiagnosticName } from '../../fit/fit.ts';
+import { errorOf, sumOf } from './sum.ts';
 import { fitTerm, type RecordsOf, type Resampling, type TermFit } from './term.ts';
 import { judgeConstant, judgeDirection, judgeExploratory, judgeNumber, type Verdict } from './verdict.ts';
 
@@ -44,39 +44,16 @@ function judgeClaim(claim: Claim, recordsOf: RecordsOf, resampling: Resampling):
     if (variants.every((variant) => variant === undefined)) return [];
     // A variant that means nothing for one term leaves that term as it is.
     const values = variants.map((variant, i) => (variant ?? terms[i]!).value);
-    return [{ name, estimate: sumOf(claim, values) }];
+    return [{ name, estimate: sumOf(claim.ours, values) }];
   });
   const estimate = sumOf(
-    claim,
+    claim.ours,
     terms.map(({ value }) => value),
   );
-  const { standard_error, is_paired } = errorOf(claim, terms);
+  const { standard_error, is_paired } = errorOf(claim.ours, terms);
   const { name, statement, source, kind, value = null } = claim;
   const verdict = verdictOf(claim, { terms, estimate, standard_error, specifications });
   return { name, statement, source, kind, value, estimate, standard_error, is_paired, specifications, verdict };
-}
-
-function sumOf({ ours }: Claim, values: readonly (number | null)[]): number | null {
-  if (values.some((value) => value === null)) return null;
-  return values.reduce<number>((sum, value, i) => sum + ours[i]!.times * value!, 0);
-}
-
-/** Standard error of the sum of terms. */
-function errorOf(
-  { ours }: Claim,
-  terms: readonly TermFit[],
-): { standard_error: number | null; is_paired: boolean | null } {
-  if (terms.some(({ standard_error }) => standard_error === null)) return { standard_error: null, is_paired: null };
-  if (terms.length === 1)
-    return { standard_error: Math.abs(ours[0]!.times) * terms[0]!.standard_error!, is_paired: null };
-  const [first] = terms;
-  const is_paired = terms.every(({ num_sizes, ladder }) => num_sizes === first!.num_sizes && ladder === first!.ladder);
-  if (!is_paired) {
-    return { standard_error: Math.hypot(...terms.map((t, i) => ours[i]!.times * t.standard_error!)), is_paired };
-  }
-  const sums = first!.draws.map((_, r) => terms.reduce((sum, { draws }, i) => sum + ours[i]!.times * draws[r]!, 0));
-  const sound = sums.filter(Number.isFinite);
-  return { standard_error: sound.length > 1 ? sampleStandardDeviation(sound) : null, is_paired };
 }
 
 interface Found {

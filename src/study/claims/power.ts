@@ -1,10 +1,11 @@
 /** @file How often a study would reproduce a claim if it were true, before a run is trained: the planned runs get losses
- * from a surface, with noise by run and an offset by size as measured in earlier studies, and are judged by the same
+ * from a surface, with noise by run (along its whole curve) and an offset by size as measured in earlier studies, and are judged by the same
  * code as real ones. A claim below 80% is exploratory: its number is shown, and an "inconclusive" is what to expect.
  */
 import { mean, sampleStandardDeviation } from 'simple-statistics';
 import type { Claim, PowerConfig } from '../../config/config.ts';
 import { normal, type Rng, rngStream } from '../../lib/rng.ts';
+import { evalSteps } from '../../log/log.ts';
 import type { RunRecord } from '../../log/record.ts';
 import type { Plan, PlannedRun } from '../../plan/plan.ts';
 import { judgeClaims } from './claims.ts';
@@ -67,7 +68,6 @@ function simulatedRecords(runs: readonly PlannedRun[], power: PowerConfig, rng: 
     const surface = power.surfaces[run.group];
     if (!surface) return [];
     const N = run.num_params.total;
-    const D = run.spec.num_tokens;
     const { d_model } = run.spec.model;
     let offset = offsets.get(d_model);
     if (offset === undefined) {
@@ -75,20 +75,25 @@ function simulatedRecords(runs: readonly PlannedRun[], power: PowerConfig, rng: 
       offsets.set(d_model, offset);
     }
     const { E, A, B, alpha, beta } = surface;
-    const L = (E + A / N ** alpha + B / D ** beta) * Math.exp(offset + power.seed_sd * normal(rng));
-    return [recordOf(run, L)];
+    const noise = Math.exp(offset + power.seed_sd * normal(rng));
+    return [recordOf(run, (tokens) => (E + A / N ** alpha + B / tokens ** beta) * noise)];
   });
 }
 
-/** What the fits read of a record, from the plan. */
-function recordOf(run: PlannedRun, val_loss: number): RunRecord {
+/** What the fits read of a record, from the plan and the loss after so many tokens. */
+function recordOf(run: PlannedRun, lossAt: (tokens: number) => number): RunRecord {
   const { run_id, group, spec, num_params, flops, budget_flops, budget_counting, unique_tokens } = run;
   const { num_tokens, num_steps, batch_size, model, schedule, init_seed, data_seed } = spec;
+  const eval_curve = evalSteps(num_steps, spec.eval.num_evals).map((step) => {
+    const tokens = (num_tokens * step) / num_steps;
+    return { step, tokens, val_loss: lossAt(tokens) };
+  });
   const fields: Partial<RunRecord> = {
     ...{ run_id, group, num_params, flops, budget_flops, budget_counting, unique_tokens },
     model: { ...model },
     schedule: { ...schedule },
-    ...{ num_tokens, num_steps, batch_size, init_seed, data_seed, val_loss, status: 'finished', eval_curve: [] },
+    ...{ num_tokens, num_steps, batch_size, init_seed, data_seed, status: 'finished', eval_curve },
+    val_loss: lossAt(num_tokens),
     optimizer: { name: 'adamw', ...spec.optimizer },
     epochs: unique_tokens === null ? null : num_tokens / unique_tokens,
     spec: spec as unknown as Record<string, unknown>,

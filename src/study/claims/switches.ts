@@ -1,0 +1,124 @@
+/** @file Sequences of protocols or countings that differ by one thing each: what turns one paper's exponent into the
+ * other's. Each step has its exponent, and its difference from the step before with an interval of its own: where both
+ * resampled the same sizes, by replicate, so that what the sizes share does not count.
+ */
+import type { Switches } from '../../config/config.ts';
+import { formatFixed, formatInterval, MISSING } from '../../lib/format.ts';
+import { exponentsFigure, type ReportFigure, type Table, tableToText } from '../../report/report.ts';
+import { errorOf, sumOf } from './sum.ts';
+import { fitTerm, type RecordsOf, type Resampling } from './term.ts';
+import { Z90 } from './verdict.ts';
+
+/** A number with its 90% interval. */
+interface Estimate {
+  value: number;
+  interval: [number, number];
+}
+
+export interface SwitchStep {
+  label: string;
+  group: string;
+  counting: string;
+  ours: Estimate | null;
+  /** Why there is no number. */
+  refused: string | null;
+  /** Ours minus the step before's; null for the first, and where one of the two is missing. */
+  difference: (Estimate & { is_paired: boolean }) | null;
+  theirs: number | null;
+}
+
+export interface SwitchSequence {
+  name: string;
+  title: string;
+  steps: SwitchStep[];
+}
+
+/** Follows every sequence on the records. */
+export function followSwitches(
+  sequences: readonly Switches[],
+  recordsOf: RecordsOf,
+  resampling: Resampling,
+): SwitchSequence[] {
+  return sequences.map(({ name, title, steps }) => {
+    const fits = steps.map(({ ours }) => fitTerm(recordsOf, ours, resampling)!);
+    return {
+      name,
+      title,
+      steps: steps.map(({ label, ours: { group, params, flops }, theirs = null }, i) => {
+        const [before, fit] = [fits[i - 1], fits[i]!];
+        const pair = before ? [fit, before] : [];
+        const signs = [{ times: 1 }, { times: -1 }];
+        const { standard_error, is_paired } = before ? errorOf(signs, pair) : { standard_error: null, is_paired: null };
+        const change = before
+          ? estimateOf(
+              sumOf(
+                signs,
+                pair.map(({ value }) => value),
+              ),
+              standard_error,
+            )
+          : null;
+        return {
+          label,
+          group,
+          counting: flops === 'exact' ? `${params}, exact FLOPs` : params,
+          ours: estimateOf(fit.value, fit.standard_error),
+          refused: fit.refused,
+          difference: change && { ...change, is_paired: is_paired === true },
+          theirs,
+        };
+      }),
+    };
+  });
+}
+
+function estimateOf(value: number | null, standard_error: number | null): Estimate | null {
+  if (value === null || standard_error === null) return null;
+  return { value, interval: [value - Z90 * standard_error, value + Z90 * standard_error] };
+}
+
+/** A step a row: the exponent, what the step changed, and a paper's number. */
+export function switchTable({ title, steps }: SwitchSequence): Table {
+  const shown = (estimate: Estimate | null) =>
+    estimate === null ? MISSING : formatInterval(estimate.value, estimate.interval, 2);
+  return {
+    caption: title,
+    columns: ['step', 'runs', 'counting', 'ours, 90%', 'change, 90%', 'theirs'].map((name, i) => ({
+      title: name,
+      align: i < 3 ? 'left' : 'right',
+    })),
+    rows: steps.map(({ label, group, counting, ours, refused, difference, theirs }, i) => ({
+      cells: [
+        ...[label, group, counting, ours === null ? (refused ?? MISSING) : shown(ours)],
+        i === 0 ? '' : `${shown(difference)}${difference && !difference.is_paired ? ', unpaired' : ''}`,
+        theirs === null ? '' : formatFixed(theirs, 3),
+      ],
+      isMarked: ours === null,
+    })),
+  };
+}
+
+/** The tables on a terminal, a line an element; empty without sequences. */
+export function switchLines(sequences: readonly SwitchSequence[]): string[] {
+  return sequences.flatMap((sequence) => {
+    const table = switchTable(sequence);
+    const rows = tableToText(table).split('\n');
+    return [`${table.caption}:`, ...rows.map((line) => `  ${line}`)];
+  });
+}
+
+/** The steps of a sequence as one figure: our interval, and the paper's number as an open mark. */
+export function switchFigure({ name, title, steps }: SwitchSequence): ReportFigure {
+  const rows = steps.map(({ label, ours, refused, theirs }) => ({
+    approach: label,
+    counting: '',
+    exponent: 'a' as const,
+    value: ours?.value ?? null,
+    interval: ours?.interval ?? null,
+    ...(refused === null ? {} : { note: refused }),
+    ...(theirs === null ? {} : { theirs }),
+  }));
+  const caption =
+    'Exponent a of the best size, step by step, with 90% intervals over sizes; open marks: the numbers of the paper for the same steps at its scale.';
+  return { id: name, title, caption, svg: exponentsFigure({ rows }) };
+}
