@@ -10,9 +10,11 @@ import {
   type CurveOptions,
   fitCurve,
   listLaws,
+  type NamedPoint,
   predictCurve,
   type RowAlong,
   rowsAlong,
+  withBreakBounds,
 } from '../fit/fit.ts';
 import { LabError } from '../lib/errors.ts';
 import { formatFixed, formatNumber } from '../lib/format.ts';
@@ -38,64 +40,75 @@ export interface CurveResult extends CurveFit {
   break_test: BreakTest | null;
 }
 
-/** Values on either side of a break, at least. */
-const BESIDE = 3;
-
 /** Whether the law of that name has one variable. */
 export function isOneVariable(law: string): boolean {
   return listLaws().find(({ name }) => name === law)?.inputs.length === 1;
 }
 
-/** Fits the law to the rows that speak of its variable alone. Throws `usage` where it is not told which variable. */
-export function fitOneVariable(
+/** Whether all these laws are of one variable, and of the same one. */
+export function isOneCurve(laws: readonly string[]): boolean {
+  const columns = laws.flatMap((law) => listLaws().find(({ name }) => name === law)?.inputs ?? []);
+  return laws.every(isOneVariable) && new Set(columns.filter((column) => column !== 'x')).size <= 1;
+}
+
+/** The rows that speak of one variable alone, as points of a curve, and how a law is fitted to them. */
+export interface CurveRows {
+  x: CurveColumn;
+  rows: RowAlong[];
+  curve: NamedPoint[];
+  options: CurveOptions;
+}
+
+/** The rows for `--law`, or for the laws of `--compare`. Throws `usage` where it is not told which variable. */
+export function curveRows(
   { points }: Pick<FitSource, 'points'>,
   options: FitCommandOptions,
   replicates: number,
-): { result: CurveResult; rows: RowAlong[] } {
+): CurveRows {
   const x = columnOf(points, options);
-  const which = options.rows ?? 'best';
   const { drop_highest: highest = 0, min_tokens = 0, ...law } = lawOptions(options, replicates);
   const given = points.filter(({ D }) => !(D < min_tokens)).sort((p, q) => q.L - p.L);
   const usable = given.slice(highest);
-  const rows = which === 'all' ? allRows(usable, x) : rowsAlong(usable, x);
+  const rows = options.rows === 'all' ? allRows(usable, x) : rowsAlong(usable, x);
   if (rows.length === 0) throw new LabError('too_little_data', `no row gives ${x} and a loss, both positive`);
   if (options.cluster === 'seeds')
     throw new LabError('usage', '--cluster seeds is for laws of N and D; of a law in one variable take sizes or runs');
+  const curve = rows.map(({ x: value, point: { L, weight, id } }) => ({
+    ...{ x: value, L },
+    ...(weight === undefined ? {} : { weight }),
+    ...(id === undefined ? {} : { id }),
+  }));
   const own: CurveOptions = {
     ...law,
     loss: options.loss ?? (typeof options.delta === 'number' ? 'huber' : 'mse'),
     cluster: options.cluster === 'runs' ? 'points' : 'x',
   };
-  const curve = rows.map(({ x: value, point: { L, weight } }) => ({
-    x: value,
-    L,
-    ...(weight === undefined ? {} : { weight }),
-  }));
-  const fit = fitCurve(curve, { ...own, ...breakBounds(curve, options), keep_draws: true });
+  return { x, rows, curve, options: own };
+}
+
+/** Fits the law to the rows that speak of its variable alone. Throws `usage` where it is not told which variable. */
+export function fitOneVariable(
+  source: Pick<FitSource, 'points'>,
+  options: FitCommandOptions,
+  replicates: number,
+): { result: CurveResult } & CurveRows {
+  const along = curveRows(source, options, replicates);
+  const { x, curve } = along;
+  const fit = fitCurve(curve, { ...withBreakBounds(curve, along.options), keep_draws: true });
   const floor = options.fix[options.law === 'saturating' ? 'E' : 'a'];
   const is_tested = options.law === 'broken_power_law' || (options.law === 'saturating' && options.checks);
   const tested = is_tested
     ? attempt(() => breakTest(curve, { seed: options.seed ?? 0, ...(floor === undefined ? {} : { floor }) }))
     : null;
-  return { result: { ...fit, x, rows: which, num_rows: points.length, break_test: tested }, rows };
-}
-
-/** Where a break may lie and how wide it may be, unless it is said: inside the rows, since past them a break is an end
- * point's error, and between .05 and 2 in ln x, as the test has it. */
-function breakBounds(
-  curve: readonly { x: number }[],
-  { law, bound, fix }: FitCommandOptions,
-): Pick<CurveOptions, 'bounds'> {
-  const x = [...new Set(curve.map((p) => p.x))].sort((a, b) => a - b);
-  if (law !== 'broken_power_law' || x.length < 2 * BESIDE + 1) return {};
-  const usual: Record<string, [number, number]> = { d1: [x[BESIDE - 1]!, x[x.length - BESIDE]!], f1: [0.05, 2] };
-  const free = Object.entries(usual).filter(([name]) => fix[name] === undefined);
-  return { bounds: { ...Object.fromEntries(free), ...bound } };
+  const about = { x, rows: options.rows ?? 'best', num_rows: source.points.length, break_test: tested } as const;
+  return { result: { ...fit, ...about }, ...along };
 }
 
 /** The column that the law reads: its own, the one asked for, or the only one there is. */
-function columnOf(points: FitSource['points'], { law, x }: FitCommandOptions): CurveColumn {
-  const [input] = listLaws().find(({ name }) => name === law)!.inputs;
+function columnOf(points: FitSource['points'], { law: named, compare, x }: FitCommandOptions): CurveColumn {
+  const inputOf = (law: string) => listLaws().find(({ name }) => name === law)!.inputs[0]!;
+  const law = compare?.find((own) => inputOf(own) !== 'x') ?? compare?.[0] ?? named;
+  const input = inputOf(law);
   if (input !== 'x') {
     if (x !== undefined && x !== input) throw new LabError('usage', `--x ${x} is not for ${law}, a law of ${input}`);
     return input as CurveColumn;

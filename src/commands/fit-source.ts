@@ -17,6 +17,7 @@ import { formatFixed, formatNumber } from '../lib/format.ts';
 import { readSweep } from '../log/log.ts';
 import type { RunRecord } from '../log/record.ts';
 import { batchCurvesOf, type Counting, curvesOf, pointsOf, readPoints } from '../study/study.ts';
+import { isOneCurve } from './fit-curve.ts';
 import type { FitCommandOptions } from './fit-options.ts';
 import { note } from './output.ts';
 
@@ -120,9 +121,13 @@ function neededColumns({ law, compare, x, approach, criticalBatch }: FitCommandO
   if (approach !== '3') return ['N', 'D'];
   if (law === 'critical_batch') return ['B', 'S'];
   const inputs = new Map(listLaws().map((info) => [info.name, info.inputs]));
-  const own = inputs.get(law) ?? [];
+  // Of laws in one variable the one that names its column.
+  const curves = compare && isOneCurve(compare) ? compare : null;
+  const own =
+    curves?.map((name) => inputs.get(name)!).find(([input]) => input !== 'x') ?? inputs.get(curves?.[0] ?? law) ?? [];
   const batch = criticalBatch === undefined ? [] : ['B'];
-  if (own.length === 1 && !compare) return [...(own[0] === 'x' ? (x === undefined ? [] : [x]) : own), ...batch];
+  if (own.length === 1 && (curves || !compare))
+    return [...(own[0] === 'x' ? (x === undefined ? [] : [x]) : own), ...batch];
   return ['N', 'D', ...(compare ?? [law]).flatMap((name) => inputs.get(name) ?? []), ...batch];
 }
 

@@ -67,7 +67,7 @@ export function lawLines(fit: LawFit, points: readonly FitPoint[], width: number
 export function minimumNote({ loss, objective, converged }: Pick<LawFit, 'loss' | 'objective' | 'converged'>): string {
   const { name, delta, scale } = loss;
   const corner =
-    name === 'huber' && delta !== null ? ` with delta ${formatNumber(delta, 3).replace(/\.?0+$/, '')}` : '';
+    name === 'huber' && delta !== null ? ` with delta ${formatNumber(delta, 3).replace(/\.0+$|(?<!0)0+$/, '')}` : '';
   const of = scale === 'raw' ? 'loss' : 'log loss';
   return `${name}${corner} on ${of}: objective ${objective.toPrecision(7)}, ${converged ? 'converged' : 'NOT converged'}`;
 }

@@ -24,8 +24,8 @@ import { writeJsonAtomic } from '../log/log.ts';
 import { type RunRecord, SCHEMA_VERSION } from '../log/record.ts';
 import { ALL_COUNTINGS, analyseRecords, factsOf, isoflopCut, plainGroup, pointsOf } from '../study/study.ts';
 import { batchLines, fitBatch } from './fit-batch.ts';
-import { curveLines, fitOneVariable, isOneVariable } from './fit-curve.ts';
-import { checkCurve } from './fit-curve-checks.ts';
+import { curveLines, fitOneVariable, isOneCurve, isOneVariable } from './fit-curve.ts';
+import { checkCurve, compareOneVariable } from './fit-curve-checks.ts';
 import { type FitCommandOptions, lawOptions } from './fit-options.ts';
 import { type FitSource, prepared, readSource, sourceCurves, withSeedDelta } from './fit-source.ts';
 import { lawLines } from './fit-text.ts';
@@ -69,11 +69,11 @@ function kindOf({ approach, law, compare, allCountings }: FitCommandOptions): st
   return allCountings ? '--all-countings' : 'a law of runs';
 }
 
-const OF_RUNS = 'a law of runs such as chinchilla';
 const isOfRuns = (options: FitCommandOptions): boolean => kindOf(options) === 'a law of runs';
 const isCurve = ({ approach, law, compare }: FitCommandOptions): boolean =>
-  approach === '3' && !compare && isOneVariable(law);
-const isSingleCurve = (options: FitCommandOptions): boolean => isCurve(options) && !options.allCountings;
+  approach === '3' && (compare ? isOneCurve(compare) : isOneVariable(law));
+const isSingleCurve = (options: FitCommandOptions): boolean =>
+  isCurve(options) && !options.compare && !options.allCountings;
 const isLaw = ({ approach, law, compare }: FitCommandOptions): boolean =>
   approach === '3' && (compare !== undefined || law !== 'critical_batch');
 
@@ -96,7 +96,7 @@ const ONLY_FOR: readonly [keyof FitCommandOptions, string, (options: FitCommandO
     (options) =>
       isOfRuns(options) || isSingleCurve(options) || (options.compare !== undefined && !options.allCountings),
   ],
-  ['deltas', OF_RUNS, isOfRuns],
+  ['deltas', 'a law', (options) => isOfRuns(options) || isSingleCurve(options)],
   ['compare', '--approach 3', ({ approach, allCountings }) => approach === '3' && !allCountings],
   ['loss', 'a law', isLaw],
   ['delta', 'a law', isLaw],
@@ -125,12 +125,13 @@ function finish(options: FitCommandOptions, value: object, text: () => string[],
 }
 
 function fitCurveLaw(source: FitSource, options: FitCommandOptions): number {
-  const { result, rows } = fitOneVariable(source, options, DEFAULT_REPLICATES);
+  const { result, ...along } = fitOneVariable(source, options, DEFAULT_REPLICATES);
   result.diagnostics.unshift(...ofRecords(source));
-  const { profiles, holdout } = checkCurve({ rows, x: result.x }, options, DEFAULT_REPLICATES);
+  const { profiles, holdout, losses } = checkCurve(along, options);
   const { draws, ...plain } = result;
   const text = () => [
-    ...curveLines(result, rows, terminalWidth()),
+    ...curveLines(result, along.rows, terminalWidth()),
+    ...(losses ? ['', ...lossScanLines(losses)] : []),
     ...(holdout ? ['', ...holdoutLines(holdout, result.x)] : []),
     ...profiles.flatMap((profile) => ['', ...profileLines(profile)]),
   ];
@@ -139,6 +140,7 @@ function fitCurveLaw(source: FitSource, options: FitCommandOptions): number {
     ...plain,
     ...(profiles.length > 0 ? { profiles } : {}),
     ...(holdout ? { holdout } : {}),
+    ...(losses ? { losses } : {}),
   };
   return finish(options, value, text, { draws });
 }
@@ -237,11 +239,19 @@ function fitApproach1(source: FitSource, options: FitCommandOptions): number {
   return finish(options, { counting: source.counting, ...plain }, () => envelopeLines(fit, terminalWidth()), { draws });
 }
 
-function fitComparison({ points, counting }: FitSource, options: FitCommandOptions, laws: string[]): number {
+function fitComparison(source: FitSource, options: FitCommandOptions, laws: string[]): number {
+  const { points, counting } = source;
+  const diagnostics = ofRecords(source);
+  if (isOneCurve(laws)) {
+    const { x, comparison } = compareOneVariable(source, { ...options, compare: laws }, CHECK_REPLICATES);
+    return finish(options, { counting, x, diagnostics, ...comparison }, () =>
+      comparisonLines(comparison, diagnostics, x),
+    );
+  }
   const { law: _, ...rest } = lawOptions(options, CHECK_REPLICATES);
   const holdout = options.holdout ?? 'largest';
   const comparison = compareLaws(points, { ...rest, laws, holdout });
-  return finish(options, { counting, ...comparison }, () => comparisonLines(comparison));
+  return finish(options, { counting, diagnostics, ...comparison }, () => comparisonLines(comparison, diagnostics));
 }
 
 function fitCountings({ records }: FitSource, options: FitCommandOptions): number {

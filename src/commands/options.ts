@@ -4,6 +4,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { BenchModel } from '../train/train.ts';
 import { type DeviceOptions, withDevices } from './device-options.ts';
+import type { SlurmOptions } from './slurm-options.ts';
 
 /** How a verb prints. */
 export interface OutputOptions {
@@ -19,7 +20,7 @@ export interface StudyOptions extends OutputOptions {
 }
 
 /** How a study is trained. */
-export interface TrainOptions extends StudyOptions, DeviceOptions {
+export interface TrainOptions extends StudyOptions, DeviceOptions, SlurmOptions {
   backend?: string;
   workers?: number;
   threads?: number;
@@ -48,7 +49,7 @@ export function wholeNumber(text: string): number {
 }
 
 /** A whole number of at least 1. */
-function positiveWhole(text: string): number {
+export function positiveWhole(text: string): number {
   if (wholeNumber(text) < 1) throw new InvalidArgumentError('a whole number of at least 1 is needed.');
   return Number(text);
 }

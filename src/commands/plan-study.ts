@@ -48,7 +48,7 @@ export async function planFiles(files: string[], options: TrainOptions): Promise
   const plan = planStudy(config, (data) => corpora.get(canonicalJson(data))!.facts, {
     tokens_per_second: (spec) => measuredSpeed(records, spec),
   });
-  const workers = options.workers ?? config.workers ?? os.availableParallelism();
+  const workers = options.workers ?? options.arrayLimit ?? config.workers ?? os.availableParallelism();
   const done = new Set(records.filter(({ status }) => status === 'finished').map(({ run_id }) => run_id));
   checkLimits(remainingPlan(plan, done), { max_hours: options.maxHours, max_flops: options.maxFlops, workers });
   const warnings = [...corpora.values()].flatMap((corpus) => corpus.warnings);
@@ -57,7 +57,7 @@ export async function planFiles(files: string[], options: TrainOptions): Promise
 }
 
 /** `SCALING_LAB_CACHE`, else the user's cache folder. */
-function corpusCache(): string {
+export function corpusCache(): string {
   const { SCALING_LAB_CACHE, XDG_CACHE_HOME } = process.env;
   if (SCALING_LAB_CACHE) return path.resolve(SCALING_LAB_CACHE);
   return path.join(XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'scaling-lab', 'corpora');

@@ -1,5 +1,6 @@
-/** @file What `predict` predicts from: a file that `fit --out` wrote, a study's fit.json, or a published law by name. */
-import { readFileSync } from 'node:fs';
+/** @file What `predict` predicts from: a file that `fit --out` wrote, a study's folder or
+ * its fit.json, or a published law by name. */
+import { readFileSync, statSync } from 'node:fs';
 import {
   type BootstrapReport,
   type CriticalBatch,
@@ -11,8 +12,10 @@ import {
   presetLaw,
 } from '../fit/fit.ts';
 import { LabError } from '../lib/errors.ts';
+import { fitPath } from '../log/log.ts';
 import { note } from './output.ts';
 import type { PredictOptions } from './predict-options.ts';
+import { type FittedGroup, ofStudy } from './predict-study.ts';
 
 /** A law of runs. */
 export type KnownLaw = FittedLaw & Partial<Pick<LawFit, 'residuals' | 'num_points' | 'num_free' | 'diagnostics'>>;
@@ -53,14 +56,18 @@ export function readKnown(file: string | undefined, options: PredictOptions): Kn
 
 type Json = Record<string, unknown>;
 
-function readFit(file: string, options: PredictOptions): Known {
+const isFolder = (source: string): boolean => statSync(source, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+function readFit(source: string, options: PredictOptions): Known {
+  const file = isFolder(source) ? fitPath(source) : source;
   let value: Json;
   try {
     value = JSON.parse(readFileSync(file, 'utf8')) as Json;
   } catch (error) {
     throw new LabError('usage', `cannot read a fit from ${file}: ${(error as Error).message}`, { cause: error });
   }
-  if (Array.isArray(value['groups'])) return { kind: 'law', fit: ofStudy(file, value['groups'], options) };
+  if (Array.isArray(value['groups']))
+    return { kind: 'law', fit: ofStudy(file, value['groups'] as FittedGroup[], options) };
   if (typeof value['B_star'] === 'number' && typeof value['alpha_B'] === 'number')
     return { kind: 'batch', fit: value as unknown as CriticalBatch & { diagnostics: Diagnostic[] } };
   const known = listLaws().find(({ name }) => name === value['law']);
@@ -76,24 +83,4 @@ function readFit(file: string, options: PredictOptions): Known {
   if (known.inputs.length === 1 && typeof value['x'] === 'string')
     return { kind: 'curve', fit: value as unknown as KnownCurve };
   return { kind: 'law', fit: value as unknown as LawFit };
-}
-
-/** The fit of the named group and counting in a study's fit.json, which keeps no draws of its bootstrap. */
-function ofStudy(file: string, all: unknown[], options: PredictOptions): LawFit {
-  const { group, counting } = options;
-  const groups = all as {
-    name: string;
-    fits: { counting: { params: string }; chinchilla: LawFit | null; chinchilla_refused: string }[];
-  }[];
-  const found = groups.length === 1 && group === undefined ? groups[0] : groups.find(({ name }) => name === group);
-  if (!found)
-    throw new LabError('usage', `name a group of ${file} with --group: ${groups.map(({ name }) => name).join(', ')}`);
-  const own = counting === undefined ? found.fits[0] : found.fits.find((fit) => fit.counting.params === counting);
-  if (!own) throw new LabError('usage', `${file} has no fit of group ${found.name} by ${counting} parameters`);
-  if (!own.chinchilla) throw new LabError('too_little_data', `group ${found.name}: ${own.chinchilla_refused}`);
-  note(
-    options,
-    `${found.name}, N counts ${own.counting.params} parameters; for intervals: scaling-lab fit DIR --out FILE`,
-  );
-  return own.chinchilla;
 }

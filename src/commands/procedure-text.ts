@@ -1,6 +1,8 @@
 /** @file Envelope, valleys, hold-out, comparison, profile and the table of countings in print. */
 import {
   type Comparison,
+  type CurveFit,
+  type Diagnostic,
   type EnvelopeFit,
   type HoldoutReport,
   type IsoflopFit,
@@ -104,7 +106,7 @@ function between(line: readonly { x: number; y: number }[]): { x: number; y: num
 }
 
 /** A hold-out score and where it comes from; x is the column that says how far beyond the fitted runs it was taken. */
-export function holdoutLines(report: HoldoutReport, x = 'C'): string[] {
+export function holdoutLines(report: HoldoutReport | HoldoutReport<CurveFit>, x = 'C'): string[] {
   const ends = (of: 'rms' | 'mean') => report.intervals?.[of].map((x) => percent(x)).join(', ');
   const score = (of: 'rms' | 'mean') => `${percent(report[of])}${report.intervals ? ` [${ends(of)}]` : ''}`;
   const rows = report.windows.map(({ held_out, num_fitted, num_held_out, rms, mean, fitted_rms, decades_beyond }) => [
@@ -123,31 +125,37 @@ export function holdoutLines(report: HoldoutReport, x = 'C'): string[] {
   ];
 }
 
-/** Laws beside each other. */
-export function comparisonLines({ held_out, laws }: Comparison): string[] {
+/** Laws beside each other, after what the records of a study say; x is the variable of laws that have one. */
+export function comparisonLines(
+  { held_out, laws }: Comparison | Comparison<CurveFit>,
+  diagnostics: readonly Diagnostic[],
+  x?: string,
+): string[] {
   const rows = laws.map(({ law, fit, holdout, num_constants, delta_aicc, akaike_weight, bic, refused }) => [
     law,
     holdout ? percent(holdout.rms) : MISSING,
-    holdout?.intervals ? `[${holdout.intervals.rms.map((x) => percent(x)).join(', ')}]` : '',
+    holdout?.intervals ? `[${holdout.intervals.rms.map((end) => percent(end)).join(', ')}]` : '',
     percent(holdout?.mean),
-    fit ? percent(fit.residuals.rms) : MISSING,
+    fit ? percent('rms' in fit ? fit.rms : fit.residuals.rms) : MISSING,
     num_constants === null ? MISSING : String(num_constants - 1),
     formatFixed(delta_aicc, 1),
     formatFixed(akaike_weight, 2),
     formatFixed(bic, 1),
-    fit?.exponents ? formatFixed(fit.exponents.a, 3) : MISSING,
+    ...(x === undefined
+      ? [fit && 'exponents' in fit && fit.exponents ? formatFixed(fit.exponents.a, 3) : MISSING]
+      : []),
     refused ?? '',
   ]);
-  const header = ['law', 'hold-out', '', 'mean', 'rms', 'constants', 'dAICc', 'weight', 'BIC', 'a', ''];
+  const header = ['law', 'hold-out', '', 'mean', 'rms', 'constants', 'dAICc', 'weight', 'BIC'];
   const warnings = laws.flatMap(({ law, fit }) =>
     diagnosticLines((fit?.diagnostics ?? []).filter(({ name }) => name !== 'too_few_clusters')).map((line) =>
-      line.replace(': ', `: ${law}: `),
+      line.replace(': ', `: ${law}: `).replace(/\bx\b/g, x ?? 'x'),
     ),
   );
   return [
-    ...section(warnings),
-    `laws by their error on the runs held out (${held_out}), then by AICc over all runs`,
-    ...alignRows([header, ...rows]),
+    ...section([...diagnosticLines(diagnostics), ...warnings]),
+    `laws ${x === undefined ? '' : `of ${x} `}by their error on the runs held out (${held_out}), then by AICc over all runs`,
+    ...alignRows([[...header, ...(x === undefined ? ['a'] : []), ''], ...rows]),
   ];
 }
 

@@ -17,6 +17,7 @@ import {
   withTraining,
 } from './options.ts';
 import { withPrediction } from './predict-options.ts';
+import { withSlurm } from './slurm-options.ts';
 
 /** Version in package.json. */
 function packageVersion(): string {
@@ -59,18 +60,25 @@ function addTraining(program: Command, exit: Exit): void {
     .action(async (files: string[], options: TrainOptions) =>
       exit((await import('./train-study.ts')).sweepCommand(files, options, { only_one: true })),
     );
-  withTraining(program.command('sweep'))
+  withSlurm(withTraining(program.command('sweep')))
     .description('train every run of a study; start it again to go on where it stopped')
     .argument(CONFIG, CONFIG_HELP)
     .action(async (files: string[], options: TrainOptions) =>
       exit((await import('./train-study.ts')).sweepCommand(files, options)),
     );
-  withTraining(program.command('study'))
+  withSlurm(withTraining(program.command('study')))
     .description('train, fit and report in one go')
     .argument(CONFIG, CONFIG_HELP)
     .option('--refit', 'train nothing: fit and report again, from runs/<name> or the committed runs/reference/<name>')
     .option('--fresh', 'train every run again, in a new folder runs/<name>-1, -2, ...')
     .action(async (files: string[], options) => exit((await import('./study.ts')).studyCommand(files, options)));
+  program
+    .command('slurm-task', { hidden: true })
+    .description('what a batch script of sweep --executor slurm runs')
+    .argument('<dir>', 'folder of the study')
+    .requiredOption('--submission <id>', 'which submission')
+    .requiredOption('--first-task <index>', 'task of which the array has index 0', wholeNumber)
+    .action(async (dir: string, options) => exit((await import('./slurm-task.ts')).slurmTaskCommand(dir, options)));
 }
 
 function addFitting(program: Command, exit: Exit): void {
@@ -84,13 +92,27 @@ function addFitting(program: Command, exit: Exit): void {
     .action(async (dir: string, options: OutputOptions) =>
       exit((await import('./inspect.ts')).statusCommand(dir, options)),
     );
+  withOutput(program.command('verify'))
+    .description('whether every record, log, checkpoint and count of a study is whole and agrees; 8 where not')
+    .argument('<dir>', 'folder of a study or of an archive, or of several')
+    .action(async (dir: string, options: OutputOptions) =>
+      exit((await import('./verify.ts')).verifyCommand(dir, options)),
+    );
+  withThreads(withOutput(program.command('repro')))
+    .description('train a recorded run again and name the first step at which it differs, if any; 9 where it does')
+    .argument('<dir>', 'folder of a run, or of a study or archive')
+    .argument('[run_id]', 'which run of the study or archive')
+    .option('--backend <name>', "where to compute (default: the run's own)")
+    .action(async (dir: string, run_id: string | undefined, options) =>
+      exit((await import('./repro.ts')).reproCommand(dir, run_id, options)),
+    );
   withFitting(program.command('fit'))
     .description('fit a scaling law, or read exponents off valleys or curves, of a study or of a table of points')
     .argument('<source>', 'folder of a study, or a CSV file of points')
     .action(async (source: string, options) => exit((await import('./fit.ts')).fitCommand(source, options)));
   withPrediction(program.command('predict'))
     .description('what a law says of a budget, of a size and its tokens, or of a loss to reach')
-    .argument('[fit]', 'a fit written by fit --out, or the fit.json of a study (or name a published one with --law)')
+    .argument('[fit]', 'a fit written by fit --out, or the folder of a study (or name a published one with --law)')
     .action(async (file: string | undefined, options) =>
       exit((await import('./predict.ts')).predictCommand(file, options)),
     );

@@ -3,7 +3,18 @@
  * included, can reach an object's prototype. Aliases are followed with a bound on the size of the result; tags, several
  * documents and keys that are not scalars are refused. First step of loading: text in, tree or problems out.
  */
-import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument } from 'yaml';
+import {
+  type Alias,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  type ParsedNode,
+  Parser,
+  parseDocument,
+} from 'yaml';
 import type { Problem } from './problems.ts';
 
 /** Where a value was written. `line` 0: it has no place in a file, `source` (`--set x=1`) says it all. */
@@ -39,6 +50,9 @@ export interface Source {
 const MAX_VALUES = 20_000;
 const MAX_DEPTH = 32;
 
+/** A value is about five: indent, key, colon, space, text. */
+const MAX_LEXEMES = 5 * MAX_VALUES;
+
 /** A mistake found while walking the document; turned into a problem at its place. */
 class TreeError extends Error {
   readonly offset: number;
@@ -56,14 +70,22 @@ export function parseYaml(source: Source, problems: Problem[]): Tree | undefined
     return { source: source.name, source_index: source.index, line, col };
   };
   try {
+    const excess = excessOf(source.text);
+    if (excess !== null) {
+      lines.addNewLine(0);
+      for (const { index } of source.text.matchAll(/\n/g)) lines.addNewLine(index + 1);
+      throw excess;
+    }
     const doc = parseDocument(source.text, {
       lineCounter: lines,
       prettyErrors: false,
       stringKeys: true,
+      // Found below: the library compares every key with every other.
+      uniqueKeys: false,
       resolveKnownTags: false,
     });
     for (const error of [...doc.errors, ...doc.warnings]) {
-      problems.push({ at: at(error.pos[0]), path: '', problem: syntaxMessage(error, source.text) });
+      problems.push({ at: at(error.pos[0]), path: '', problem: syntaxMessage(error) });
     }
     if (doc.errors.length + doc.warnings.length > 0) return undefined;
     if (doc.contents === null) {
@@ -91,6 +113,11 @@ export function parseYaml(source: Source, problems: Problem[]): Tree | undefined
         for (const { key, value } of node.items) {
           const name = String((key as { value: unknown }).value);
           const key_at = at((key as ParsedNode).range[0]);
+          // What an alias repeats is told once, where it stands.
+          const isTold = () => problems.some(({ at: told }) => told.line === key_at.line && told.col === key_at.col);
+          if (entries.has(name) && !isTold()) {
+            problems.push({ at: key_at, path: '', problem: `duplicate key ${name}; each key may be given once` });
+          }
           const tree: Tree =
             value === null ? { kind: 'scalar', value: null, at: key_at } : walk(value as ParsedNode, depth + 1);
           entries.set(name, { key_at, value: tree });
@@ -98,7 +125,9 @@ export function parseYaml(source: Source, problems: Problem[]): Tree | undefined
       }
       return { kind: 'map', entries, at: at(offset) };
     };
-    return walk(doc.contents, 0);
+    const numBefore = problems.length;
+    const tree = walk(doc.contents, 0);
+    return problems.length > numBefore ? undefined : tree;
   } catch (error) {
     if (error instanceof TreeError) problems.push({ at: at(error.offset), path: '', problem: error.message });
     else if (error instanceof RangeError) problems.push({ at: at(0), path: '', problem: 'nested too deeply' });
@@ -107,12 +136,26 @@ export function parseYaml(source: Source, problems: Problem[]): Tree | undefined
   }
 }
 
-/** One line that says what is wrong with the syntax, in words for people who do not know YAML's terms. */
-function syntaxMessage(error: { code: string; message: string; pos: [number, number] }, text: string): string {
-  if (error.code === 'DUPLICATE_KEY') {
-    const key = /^[^:\n]*/.exec(text.slice(error.pos[0]))?.[0].trim() ?? '';
-    return `duplicate key ${key}; each key may be given once`;
+/** What of a text no study can need: nesting or length, with its offset; null where it may be read. Asked before a
+ * document is composed: that recurses, and a stack that runs out inside a regular expression ends the whole process. */
+function excessOf(text: string): TreeError | null {
+  const parser = new Parser();
+  let offset = 0;
+  let numLexemes = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const _ of parser.next(lexeme));
+    offset += lexeme.length;
+    // A level is one entry of the parser's stack; the document and a scalar are two more.
+    if (parser.stack.length > MAX_DEPTH + 2) {
+      return new TreeError(`nested more than ${MAX_DEPTH} levels deep`, Math.min(offset, text.length) - 1);
+    }
+    if (++numLexemes > MAX_LEXEMES) return new TreeError(`more than ${MAX_LEXEMES} words and signs`, offset);
   }
+  return null;
+}
+
+/** One line that says what is wrong with the syntax, in words for people who do not know YAML's terms. */
+function syntaxMessage(error: { code: string; message: string }): string {
   if (error.code === 'MULTIPLE_DOCS') return 'several documents in one file (a line ---); give one';
   if (error.code === 'TAB_AS_INDENT') return 'a tab where spaces are needed; YAML indents with spaces';
   if (error.code === 'TAG_RESOLVE_FAILED') return 'tags (!name) have no meaning in a config; remove it';

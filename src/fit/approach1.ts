@@ -16,6 +16,7 @@ import {
   type BootstrapReport,
   bootstrap,
   checkBootstrap,
+  failedTooOften,
   type Interval,
 } from './resample/bootstrap.ts';
 
@@ -82,6 +83,8 @@ const INTERMEDIATE = 0.1;
 /** Winning sizes below which the exponent is that of a step or two, and decades of compute. */
 const FEW_WINNERS = 5;
 const FEW_CLUSTERS = 8;
+/** Share of replicates without an exponent beyond which the intervals tell of the rest only. */
+const FAILED = 0.02;
 
 /** Curves through the ends of runs: one a size with two or more horizons, repeated horizons averaged. */
 export function curvesOfPoints(points: readonly FitPoint[]): TrainingCurve[] {
@@ -136,12 +139,17 @@ export function fitEnvelope(curves: readonly TrainingCurve[], options: EnvelopeO
     );
   }
   const units = usable.map(({ N }) => ({ N, D: 1 }));
-  const resampled = bootstrap(units, { ...options, cluster: 'sizes' }, (multiplicity) => {
-    const present = usable.map((_, i) => multiplicity[i]! > 0);
-    const own = envelope(grid, sizes, present).filter((bin) => interior === 'keep' || bin.interior);
-    const refit = frontier(own, usable);
-    return refit && { a: refit.a, b: refit.b };
-  });
+  const resampled = bootstrap(
+    units,
+    { ...options, cluster: 'sizes' },
+    (multiplicity) => {
+      const present = usable.map((_, i) => multiplicity[i]! > 0);
+      const own = envelope(grid, sizes, present).filter((bin) => interior === 'keep' || bin.interior);
+      const refit = frontier(own, usable);
+      return refit && { a: refit.a, b: refit.b };
+    },
+    { min_sizes: 2 },
+  );
   const steps = stepsOf(bins, usable);
   const fit: EnvelopeFit = {
     method: 'envelope',
@@ -285,13 +293,14 @@ function judge(fit: EnvelopeFit, num_winners: number, interior: 'refuse' | 'keep
         { num_clusters: fit.num_sizes, advised: FEW_CLUSTERS },
       ),
     );
-  if (fit.bootstrap && fit.bootstrap.failed > 0.02 * fit.bootstrap.replicates) {
-    const { failed, replicates } = fit.bootstrap;
+  if (fit.bootstrap && failedTooOften(fit.bootstrap, FAILED)) {
+    const { failed, undetermined, replicates } = fit.bootstrap;
     found.push(
-      warn('replicate_failures', `${failed} of ${replicates} replicates kept fewer than two winning sizes`, {
-        failed,
-        replicates,
-      }),
+      warn(
+        'replicate_failures',
+        `${failed - undetermined} of ${replicates - undetermined} replicates kept fewer than two winning sizes`,
+        { failed, undetermined, replicates },
+      ),
     );
   }
   return found;

@@ -90,7 +90,7 @@ export function fitLaw(points: readonly FitPoint[], options: FitOptions = {}): L
     if (!Number.isFinite(value) && !isHeld(name))
       throw tooLittle('bound_hit', `the points do not determine ${name} of ${law.name}: the optimum lies at infinity`);
   const spec = { points: kept, options: lawOptionsOf(options), theta: best.theta };
-  const resampled = bootstrap(kept, options, lawRefit(spec), spec);
+  const resampled = bootstrap(kept, options, lawRefit(spec), { spec });
   const sizes = Array.from(residuals(problem, best.theta), (r, i) =>
     Math.abs(law.is_raw ? Math.log1p(r / kept[i]!.L) : r),
   ).sort((x, y) => x - y);

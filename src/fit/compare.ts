@@ -7,6 +7,7 @@
  */
 import { LabError } from '../lib/errors.ts';
 import { fitLaw, type LawFit } from './approach3.ts';
+import type { CurveFit } from './curve.ts';
 import { type HoldoutOptions, type HoldoutReport, holdOut } from './holdout.ts';
 import { normalCdf } from './math/normal.ts';
 import type { FitPoint } from './point.ts';
@@ -17,11 +18,11 @@ export interface CompareOptions extends Omit<HoldoutOptions, 'law'> {
 }
 
 /** One law among several. */
-export interface ComparedLaw {
+export interface ComparedLaw<Fit extends LawFit | CurveFit = LawFit> {
   law: string;
   formula: string;
-  fit: LawFit | null;
-  holdout: HoldoutReport | null;
+  fit: Fit | null;
+  holdout: HoldoutReport<Fit> | null;
   /** Why there is no fit, or no hold-out score. */
   refused: string | null;
   /** Free constants, and the dispersion. */
@@ -34,10 +35,10 @@ export interface ComparedLaw {
   akaike_weight: number | null;
 }
 
-export interface Comparison {
+export interface Comparison<Fit extends LawFit | CurveFit = LawFit> {
   held_out: string;
   /** By hold-out error where there is one, then by AICc; refused laws last. */
-  laws: ComparedLaw[];
+  laws: ComparedLaw<Fit>[];
 }
 
 /** Fits every law to all points and to those that are not held out.
@@ -46,22 +47,48 @@ export interface Comparison {
  */
 export function compareLaws(points: readonly FitPoint[], options: CompareOptions): Comparison {
   const { laws, holdout = 'largest', ...rest } = options;
+  return compareBy(laws, holdout, {
+    fit: (law) => fitLaw(points, { ...rest, law, bootstrap: 0 }),
+    holdOut: (law) => holdOut(points, { ...rest, law, holdout }),
+    num_free: ({ num_free }) => num_free,
+  });
+}
+
+/** How one law of a comparison is fitted and scored. */
+export interface Compared<Fit extends LawFit | CurveFit> {
+  fit(law: string): Fit;
+  holdOut(law: string): HoldoutReport<Fit>;
+  num_free(fit: Fit): number;
+}
+
+/** The comparison of whatever `how` makes of the laws. @throws LabError as `compareLaws`. */
+export function compareBy<Fit extends LawFit | CurveFit>(
+  laws: readonly string[],
+  holdout: string,
+  how: Compared<Fit>,
+): Comparison<Fit> {
   const names = [...new Set(laws)];
   if (names.length < 2) throw new LabError('usage', `invalid --compare: ${laws.join()} is not two laws or more`);
   const rows = names.map((law) => {
-    const { value: fit, why } = attempt(() => fitLaw(points, { ...rest, law, bootstrap: 0 }));
-    const scored = fit ? attempt(() => holdOut(points, { ...rest, law, holdout })) : null;
+    const { value: fit, why } = attempt(() => how.fit(law));
+    const scored = fit ? attempt(() => how.holdOut(law)) : null;
     return { law, fit, holdout: scored?.value ?? null, refused: why ?? scored?.why ?? null };
   });
   if (rows.every(({ fit }) => fit === null))
     throw new LabError('too_little_data', rows.map(({ law, refused }) => `${law}: ${refused}`).join('; '));
-  const compared = rows.map((row): ComparedLaw => {
+  const compared = rows.map((row): ComparedLaw<Fit> => {
     const formula = row.fit?.formula ?? '';
     const none = { num_constants: null, log_likelihood: null, aicc: null, bic: null };
-    return { ...row, formula, ...(row.fit ? criteria(row.fit) : none), delta_aicc: null, akaike_weight: null };
+    return {
+      ...row,
+      formula,
+      ...(row.fit ? criteria({ ...row.fit, num_free: how.num_free(row.fit) }) : none),
+      delta_aicc: null,
+      akaike_weight: null,
+    };
   });
   weigh(compared);
-  const rank = (row: ComparedLaw): [number, number] => [row.holdout?.rms ?? Infinity, row.aicc ?? Infinity];
+  const rank = (row: ComparedLaw<Fit>): [number, number] => [row.holdout?.rms ?? Infinity, row.aicc ?? Infinity];
   compared.sort((x, y) => {
     const [[xh, xa], [yh, ya]] = [rank(x), rank(y)];
     return xh === yh ? (xa === ya ? 0 : xa - ya) : xh - yh;
@@ -119,7 +146,7 @@ function logNorm(s2: number, delta: number): number {
   return Math.log(core + tails);
 }
 
-function weigh(rows: ComparedLaw[]): void {
+function weigh(rows: Pick<ComparedLaw, 'aicc' | 'delta_aicc' | 'akaike_weight'>[]): void {
   const least = Math.min(...rows.map(({ aicc }) => aicc ?? Infinity));
   const total = rows.reduce((sum, { aicc }) => sum + (aicc === null ? 0 : Math.exp((least - aicc) / 2)), 0);
   for (const row of rows)

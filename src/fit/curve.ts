@@ -24,6 +24,7 @@ import {
   type BootstrapOptions,
   type BootstrapReport,
   bootstrap,
+  failedTooOften,
   type Interval,
   percentileInterval,
 } from './resample/bootstrap.ts';
@@ -81,6 +82,8 @@ const SQUARED = robustLoss('mse');
 /** Iterations of one call and calls at most: the package runs all of them whatever happens. */
 const ITERATIONS = 40;
 const CALLS = 4;
+/** Share of replicates without a refit beyond which the intervals tell of the rest only: one tail of a 90% interval. */
+const FAILED = 0.05;
 /** Relative gradient at which its result stands as it is. */
 const SETTLED = 1e-7;
 
@@ -106,17 +109,22 @@ export function fitCurve(points: readonly CurvePoint[], options: CurveOptions = 
     law,
     kept.map(({ x, L, weight = 1 }) => ({ [column]: x, L, weight })),
   );
-  const { best, finished_by } = solve(problem, loss);
+  const { best, finished_by } = solveCurve(problem, loss);
   const params = law.toParams(best.theta, problem.centre);
   const { cluster = 'points', ...rest } = options;
   const units = kept.map((p) => ({ N: p.x, D: p.x }));
-  const resampled = bootstrap(units, { ...rest, cluster: cluster === 'x' ? 'sizes' : 'runs' }, (multiplicity) => {
-    if (numDistinct(kept.filter((_, i) => multiplicity[i]! > 0).map((p) => p.x)) < num_free) return null;
-    const refit = resolve(reweighted(problem, multiplicity), loss, best);
-    if (!refit.converged) return null;
-    const own = Object.entries(law.toParams(refit.theta, problem.centre));
-    return Object.fromEntries(own.filter(([name]) => !law.held?.includes(name)));
-  });
+  const resampled = bootstrap(
+    units,
+    { ...rest, cluster: cluster === 'x' ? 'sizes' : 'runs' },
+    (multiplicity) => {
+      if (numDistinct(kept.filter((_, i) => multiplicity[i]! > 0).map((p) => p.x)) < num_free) return null;
+      const refit = resolve(reweighted(problem, multiplicity), loss, best);
+      if (!refit.converged) return null;
+      const own = Object.entries(law.toParams(refit.theta, problem.centre));
+      return Object.fromEntries(own.filter(([name]) => !law.held?.includes(name)));
+    },
+    { min_sizes: num_free },
+  );
   const range = { x: rangeOf(kept.map((p) => p.x)), L: rangeOf(kept.map((p) => p.L)) };
   const r = residuals(problem, best.theta).map((x, i) => (law.is_raw ? Math.log1p(x / kept[i]!.L) : x));
   const diagnostics = [
@@ -126,13 +134,14 @@ export function fitCurve(points: readonly CurvePoint[], options: CurveOptions = 
     ),
     ...judgeOptimum(law, best.theta, { ...best, params, lowest_loss: range.L[0] }),
   ];
-  if (resampled && resampled.report.failed > 0.02 * resampled.report.replicates) {
-    const { failed, replicates } = resampled.report;
+  if (resampled && failedTooOften(resampled.report, FAILED)) {
+    const { failed, undetermined, replicates } = resampled.report;
     diagnostics.push(
-      warn('replicate_failures', `${failed} of ${replicates} replicates have no converged refit`, {
-        failed,
-        replicates,
-      }),
+      warn(
+        'replicate_failures',
+        `${failed - undetermined} of ${replicates - undetermined} replicates have no converged refit`,
+        { failed, undetermined, replicates },
+      ),
     );
   }
   return {
@@ -194,7 +203,10 @@ export function reachOnCurve(fit: Pick<CurveFit, 'law' | 'params'>, L: number): 
 }
 
 /** The lowest optimum from variable projection's solutions. */
-function solve(problem: Problem, loss: RobustLoss): { best: Minimum; finished_by: CurveFit['finished_by'] } {
+export function solveCurve(
+  problem: Problem,
+  loss: RobustLoss,
+): { best: Minimum; finished_by: CurveFit['finished_by'] } {
   const { law } = problem;
   const starts = law.separable ? variableProjection(problem, law.separable).map((p) => p.theta) : [];
   if (starts.length === 0) starts.push(...law.starts(problem.centre, 0));

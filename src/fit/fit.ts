@@ -46,6 +46,14 @@ export {
   predictCurve,
   reachOnCurve,
 } from './curve.ts';
+export {
+  compareCurves,
+  holdOutCurve,
+  type NamedPoint,
+  profileCurve,
+  scanCurveLosses,
+  withBreakBounds,
+} from './curve-procedures.ts';
 export type { Diagnostic, DiagnosticName } from './diagnostic.ts';
 export { type HeldOutRun, type Holdout, type HoldoutOptions, type HoldoutReport, holdOut } from './holdout.ts';
 export type { Constraints, LawParams, RunInput } from './laws/law.ts';

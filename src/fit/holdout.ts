@@ -11,6 +11,7 @@ import { drawnFits } from './answers/prediction.ts';
 import { reachOf } from './answers/reach.ts';
 import { type FitOptions, fitLaw, type LawFit } from './approach3.ts';
 import { parseCondition } from './condition.ts';
+import type { CurveFit } from './curve.ts';
 import { tooLittle } from './diagnostic.ts';
 import { lawByName } from './laws/registry.ts';
 import { type FitPoint, selectPoints, sizeOf } from './point.ts';
@@ -36,7 +37,7 @@ export interface HeldOutRun {
   error: number;
 }
 
-export interface Holdout {
+export interface Holdout<Fit extends LawFit | CurveFit = LawFit> {
   law: string;
   /** Which runs were held out, in words. */
   held_out: string;
@@ -53,13 +54,13 @@ export interface Holdout {
   /** Decades by which the held-out runs lie beyond the fitted ones, at most. */
   decades_beyond: Record<string, number>;
   runs: HeldOutRun[];
-  fit: LawFit;
+  fit: Fit;
 }
 
 /** Every window and all their errors together. */
-export interface HoldoutReport {
+export interface HoldoutReport<Fit extends LawFit | CurveFit = LawFit> {
   law: string;
-  windows: Holdout[];
+  windows: Holdout<Fit>[];
   num_held_out: number;
   rms: number;
   mean: number;
@@ -72,11 +73,40 @@ export interface HoldoutReport {
  * where what is left cannot be fitted.
  */
 export function holdOut(points: readonly FitPoint[], options: HoldoutOptions = {}): HoldoutReport {
-  const { holdout = 'largest', num_windows = 5 } = options;
   const { kept } = selectPoints(points, options);
+  // The points were selected already.
+  const { drop_highest: _, min_tokens: __, ...rest } = options;
+  return holdOutBy(kept, options, (fitted) => {
+    const { draws, ...fit } = fitLaw(fitted, { ...rest, keep_draws: true });
+    const law = lawByName(fit.law);
+    const drawn = drawnFits(draws ? { ...fit, draws } : fit).map((own) => lossOf(law, own));
+    return { fit, rms: fit.residuals.rms, range: fit.range, loss: lossOf(law, fit), drawn };
+  });
+}
+
+/** A law fitted to some runs, as the score reads it. */
+export interface Fitted<Fit> {
+  fit: Fit;
+  /** Root mean square error of log loss. */
+  rms: number;
+  range: Parameters<typeof reachOf>[0];
+  /** Its loss at a run, and that of every replicate. */
+  loss(run: FitPoint): number;
+  drawn: readonly ((run: FitPoint) => number)[];
+}
+
+/** The score of whatever `fit` makes of the runs that are not held out; `condition` reads one on a run.
+ * @throws LabError as `holdOut`. */
+export function holdOutBy<Fit extends LawFit | CurveFit>(
+  kept: readonly FitPoint[],
+  options: Pick<HoldoutOptions, 'holdout' | 'num_windows' | 'level' | 'seed'>,
+  fit: (fitted: readonly FitPoint[]) => Fitted<Fit>,
+  condition: (text: string) => (run: FitPoint) => boolean = parseCondition<'N' | 'D' | 'C'>,
+): HoldoutReport<Fit> {
+  const { holdout = 'largest', num_windows = 5 } = options;
   if (kept.length === 0) throw tooLittle('too_few_points', 'no usable points to hold out from');
-  const windows = holdout === 'expanding' ? expanding(kept, num_windows) : [oneWindow(kept, holdout)];
-  const parts = windows.map((window) => scored(kept, window, options));
+  const windows = holdout === 'expanding' ? expanding(kept, num_windows) : [oneWindow(kept, holdout, condition)];
+  const parts = windows.map((window) => scored(kept, window, options, fit));
   const done = parts.filter((part) => part !== null);
   if (done.length === 0) throw tooLittle('too_few_points', `no window of ${holdout} leaves enough runs to fit`);
   const errors = done.flatMap(({ runs }) => runs.map(({ error }) => error));
@@ -98,13 +128,17 @@ interface Window {
   is_later?: readonly boolean[];
 }
 
-function oneWindow(points: readonly FitPoint[], holdout: string): Window {
+function oneWindow(
+  points: readonly FitPoint[],
+  holdout: string,
+  condition: (text: string) => (run: FitPoint) => boolean,
+): Window {
   if (holdout === 'largest') {
     const sizes = sizeOf(points.map((p) => p.N));
     const largest = Math.max(...sizes);
     return { name: 'the largest size', is_held: sizes.map((size) => size === largest) };
   }
-  const is_held = points.map(parseCondition(holdout));
+  const is_held = points.map(condition(holdout));
   const count = is_held.filter(Boolean).length;
   if (count === 0 || count === points.length)
     throw new LabError(
@@ -131,27 +165,28 @@ function expanding(points: readonly FitPoint[], num_windows: number): (Window & 
 }
 
 /** A window with the held-out errors of every replicate. */
-type Scored = Holdout & { draws: number[][] };
+type Scored<Fit extends LawFit | CurveFit> = Holdout<Fit> & { draws: number[][] };
 
 /** Fits and scores one window; null where an expanding window does not leave enough to fit yet. */
-function scored(points: readonly FitPoint[], window: Window, options: HoldoutOptions): Scored | null {
+function scored<Fit extends LawFit | CurveFit>(
+  points: readonly FitPoint[],
+  window: Window,
+  options: Pick<HoldoutOptions, 'level' | 'seed'>,
+  fitRuns: (fitted: readonly FitPoint[]) => Fitted<Fit>,
+): Scored<Fit> | null {
   const { name, is_held, is_later } = window;
   const fitted = points.filter((_, i) => !is_held[i] && !is_later?.[i]);
   const held = points.filter((_, i) => is_held[i]);
   if (held.length === 0) return null;
-  // The points were selected already.
-  const { drop_highest: _, min_tokens: __, ...rest } = options;
-  let fit: LawFit;
+  let own: Fitted<Fit>;
   try {
-    fit = fitLaw(fitted, { ...rest, keep_draws: true });
+    own = fitRuns(fitted);
   } catch (error) {
     if (is_later && error instanceof LabError && error.exit === 'too_little_data') return null;
     throw error;
   }
-  const { draws: ___, ...plain } = fit;
-  const law = lawByName(fit.law);
-  const loss = lossOf(law, fit);
-  const drawnLosses = drawnFits(fit).map((drawn) => held.map(lossOf(law, drawn)));
+  const { fit, rms, range, loss, drawn } = own;
+  const drawnLosses = drawn.map((of) => held.map(of));
   const level = options.level ?? 0.9;
   const runs = held.map((p, i) => {
     const predicted = loss(p);
@@ -161,7 +196,7 @@ function scored(points: readonly FitPoint[], window: Window, options: HoldoutOpt
     return { id: id ?? `held-out ${i + 1}`, N, D, C, L, predicted, interval, error: Math.log(predicted / L) };
   });
   const replicates = resampledErrors(held, drawnLosses, options.seed ?? 0);
-  const decades = held.map(({ N, D, C }) => reachOf(fit.range, { N, D, C }).decades);
+  const decades = held.map(({ N, D, C }) => reachOf(range, { N, D, C }).decades);
   const most = (column: string): number => Math.max(...decades.map((own) => own[column]!));
   return {
     law: fit.law,
@@ -170,10 +205,10 @@ function scored(points: readonly FitPoint[], window: Window, options: HoldoutOpt
     num_held_out: held.length,
     ...summary(runs.map(({ error }) => error)),
     intervals: intervalsOf(replicates, level),
-    fitted_rms: fit.residuals.rms,
+    fitted_rms: rms,
     decades_beyond: { N: most('N'), D: most('D'), C: most('C') },
     runs,
-    fit: plain,
+    fit,
     draws: replicates,
   };
 }

@@ -11,7 +11,7 @@ import type { FitOptions } from './approach3.ts';
 import { upperTail } from './checks/lack-of-fit.ts';
 import { type Diagnostic, tooLittle, warn } from './diagnostic.ts';
 import { constrain } from './laws/constrain.ts';
-import type { LawParams } from './laws/law.ts';
+import type { Law, LawParams } from './laws/law.ts';
 import { rawLoss } from './laws/raw-loss.ts';
 import { lawByName } from './laws/registry.ts';
 import { increasingRoot } from './math/normal.ts';
@@ -56,20 +56,35 @@ const PRECISION = 1e-4;
  * @throws LabError('usage') for a name the law does not have; LabError('too_little_data') where no freedom is left.
  */
 export function profileParam(points: readonly FitPoint[], options: ProfileOptions): Profile {
-  const { param, num_values = 41, level = 0.9 } = options;
   const logLaw = constrain(lawByName(options.law ?? 'chinchilla'), options);
   const law = options.scale === 'raw' ? rawLoss(logLaw) : logLaw;
   const loss = robustLoss(options.loss, options.delta);
   const { kept } = selectPoints(points, options);
   requireInputs(law, kept);
-  const num_free = law.coordinates.length;
-  if (kept.length <= num_free)
-    throw tooLittle(
-      'too_few_points',
-      `${kept.length} points leave no freedom beside the ${num_free} constants of ${law.name}`,
-    );
+  requireFreedom(law, kept.length);
   const problem = makeProblem(law, kept);
   const { best } = minimise(problem, loss, options.starts);
+  return profileAt({ law, problem, loss, best }, options);
+}
+
+/** @throws LabError('too_little_data') where the points leave no freedom beside the law's constants. */
+export function requireFreedom(law: Law<string>, num_points: number): void {
+  const num_free = law.coordinates.length;
+  if (num_points <= num_free)
+    throw tooLittle(
+      'too_few_points',
+      `${num_points} points leave no freedom beside the ${num_free} constants of ${law.name}`,
+    );
+}
+
+/** The profile about the optimum `best` of a problem; `law` as it stands, before it is told the problem's centre.
+ * @throws LabError('usage') for a name the law does not have, or that is held. */
+export function profileAt(
+  { law, problem, loss, best }: { law: Law<string>; problem: Problem; loss: RobustLoss; best: Minimum },
+  options: Pick<ProfileOptions, 'param' | 'num_values' | 'level' | 'fix'>,
+): Profile {
+  const { param, num_values = 41, level = 0.9 } = options;
+  const num_free = law.coordinates.length;
   const value = quantityOf(law, problem.centre, param, best.theta);
   if (value === null) {
     const known = [...law.params, ...(law.exponents ? ['a', 'b'] : [])];
@@ -78,7 +93,7 @@ export function profileParam(points: readonly FitPoint[], options: ProfileOption
   if (options.fix?.[param] !== undefined)
     throw new LabError('usage', `invalid profile: ${param} is held at ${value}; leave it free`);
   const walk = walker(problem, loss, best, param);
-  const threshold = quantileF(level, kept.length - num_free);
+  const threshold = quantileF(level, problem.log_loss.length - num_free);
   const from = value > 0 ? { value, theta: best.theta } : barelyPresent(problem, param, best.theta);
   const { low, high, open } = ends(walk, from, threshold);
   const curve = along(walk, from, { low: low ?? from.value / 20, high: high ?? from.value * 20, count: num_values });

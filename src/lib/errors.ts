@@ -14,6 +14,7 @@ export const EXIT = {
   over_budget: 6,
   folder_held: 7,
   storage: 8,
+  differs: 9,
   preempted: 75,
   interrupted: 130,
   terminated: 143,

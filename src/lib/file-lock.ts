@@ -13,31 +13,46 @@ const GRACE_MS = 5_000;
 /** What a lock file says. */
 export interface LockHolder extends ProcessIdentity {
   started_at: string;
+  /** The cluster job in which the holder runs. */
+  slurm_job?: string;
+}
+
+export interface LockOptions {
+  /** Kept in the lock beside who holds it. */
+  facts?: Pick<LockHolder, 'slurm_job'>;
+  /** Whether a holder still holds. Default: unless its process is known to be gone. */
+  isHeld?: (holder: LockHolder) => boolean | Promise<boolean>;
 }
 
 export interface FileLock {
   readonly path: string;
+  /** Whether the file still says that it is ours; false once someone took it over or removed it. */
+  isOurs(): boolean;
   /** Removes the lock if it is still ours; safe to call twice. */
   release(): void;
 }
 
 /** Takes the lock `path`, whose folder exists, or says who holds it. Throws what the file system says. */
-export async function tryLock(path: string): Promise<{ lock: FileLock } | { holder: LockHolder }> {
-  const content: LockHolder = { ...ownIdentity(), started_at: new Date().toISOString() };
+export async function tryLock(
+  path: string,
+  { facts = {}, isHeld = isAliveOrElsewhere }: LockOptions = {},
+): Promise<{ lock: FileLock } | { holder: LockHolder }> {
+  const content: LockHolder = { ...ownIdentity(), started_at: new Date().toISOString(), ...facts };
   const text = `${JSON.stringify(content)}\n`;
   while (!createExclusive(path, text)) {
     const holder = readLock(path);
     if (holder === 'gone') continue;
     if (holder === 'unreadable') await sleep(100);
-    else if (isHeld(holder)) return { holder };
-    else await removeStale(path);
+    else if (holder !== 'stale' && (await isHeld(holder))) return { holder };
+    else await removeStale(path, isHeld);
   }
+  const isOurs = () => readText(path) === text;
   const release = () => {
     process.off('exit', release);
-    if (readText(path) === text) unlinkIfThere(path);
+    if (isOurs()) unlinkIfThere(path);
   };
   process.on('exit', release);
-  return { lock: { path, release } };
+  return { lock: { path, isOurs, release } };
 }
 
 /** 'gone' when it vanished meanwhile, 'unreadable' while its maker may still be writing it, 'stale' when it never
@@ -54,10 +69,10 @@ function readLock(path: string): LockHolder | 'gone' | 'unreadable' | 'stale' {
   return isOld(path) ? 'stale' : 'unreadable';
 }
 
-const isHeld = (lock: LockHolder | 'stale'): lock is LockHolder => lock !== 'stale' && isAlive(lock) !== false;
+const isAliveOrElsewhere = (holder: LockHolder): boolean => isAlive(holder) !== false;
 
 /** Removes a dead lock under the guard, after judging it once more there. */
-async function removeStale(path: string): Promise<void> {
+async function removeStale(path: string, isHeld: NonNullable<LockOptions['isHeld']>): Promise<void> {
   const guard = `${path}.takeover`;
   if (!createExclusive(guard, `${process.pid}\n`)) {
     if (isOld(guard)) unlinkIfThere(guard);
@@ -66,7 +81,8 @@ async function removeStale(path: string): Promise<void> {
   }
   try {
     const holder = readLock(path);
-    if (holder !== 'gone' && holder !== 'unreadable' && !isHeld(holder)) unlinkIfThere(path);
+    if (holder === 'gone' || holder === 'unreadable') return;
+    if (holder === 'stale' || !(await isHeld(holder))) unlinkIfThere(path);
   } finally {
     unlinkIfThere(guard);
   }

@@ -84,5 +84,5 @@ export function formatDuration(seconds: number | null | undefined): string {
 
 /** Drops zeros after the decimal point, and the point with them: 1.50 -> 1.5, 2.0 -> 2. */
 function trimZeros(text: string): string {
-  return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
+  return text.includes('.') ? text.replace(/\.0+$|(?<!0)0+$/, '') : text;
 }

@@ -141,3 +141,26 @@ export function readGit(dir: string): Environment['git'] {
     .find((oid) => oid !== undefined);
   return { commit: commit ?? null, dirty: lines.some((line) => !line.startsWith('#')) };
 }
+
+/** Sources that a run's numbers come from. */
+const NUMERIC_SOURCES = ['backend', 'kernels.ts', 'model', 'train', 'data', 'lib/rng.ts'].map((path) => `src/${path}`);
+
+/** Files of the lab's own checkout that shape a run's numbers and differ from those of `commit`; null where that cannot
+ * be told: an installed package, or a commit that is not here. */
+export function sourcesChangedSince(commit: string): string[] | null {
+  if (!/^[0-9a-f]{40,64}$/.test(commit)) return null;
+  const args = ['-c', 'core.fsmonitor=false', 'diff', '--no-ext-diff', '--no-textconv', '--name-only', commit, '--'];
+  try {
+    const output = execFileSync('git', [...args, ...NUMERIC_SOURCES], {
+      cwd: PACKAGE_ROOT,
+      env: { ...process.env, GIT_OPTIONAL_LOCKS: '0', LC_ALL: 'C' },
+      encoding: 'utf8',
+      timeout: GIT_TIMEOUT_MS,
+      stdio: ['ignore', 'pipe', 'ignore'],
+      windowsHide: true,
+    });
+    return output.split('\n').filter((line) => line !== '');
+  } catch {
+    return null;
+  }
+}

@@ -3,9 +3,18 @@
  */
 export { archiveSweep } from './archive.ts';
 export { writeFileAtomic, writeJsonAtomic } from './atomic.ts';
-export { captureEnvironment } from './environment.ts';
+export {
+  type Checkpoint,
+  type CheckpointState,
+  latestCheckpoint,
+  readCheckpoint,
+  writeCheckpoint,
+} from './checkpoint.ts';
+export { type Difference, firstDifference, recordDifference, weightDifference } from './compare-runs.ts';
+export { captureEnvironment, sourcesChangedSince } from './environment.ts';
 export { dataDictionary } from './export/columns.ts';
 export { type ExportFormat, exportSweep } from './export/export.ts';
+export { evalSteps, logInterval } from './logged-steps.ts';
 export {
   checkpointPath,
   fitPath,
@@ -17,6 +26,9 @@ export {
   sweepPath,
 } from './paths.ts';
 export type { PlanFile } from './plan-file.ts';
-export { listSweeps, readMetrics, readPlan, readRecord, readSweep } from './reader.ts';
+export { lastTrainRow, listSweeps, readArchived, readMetrics, readPlan, readRecord, readSweep } from './reader.ts';
+export type { StoredTensor } from './safetensors.ts';
 export { statusLines, sweepStatus } from './status.ts';
+export { RULES } from './verify/finding.ts';
+export { countLine, type Verification, verifySweep } from './verify/verify.ts';
 export { RunWriter } from './writer.ts';

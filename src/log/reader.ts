@@ -72,8 +72,19 @@ export function readSweep(dir: string): Sweep {
   return { dir, plan, records, problems };
 }
 
+/** The record of `run_id` in the archive in `dir`; null where there is none. Throws `storage` where it is damaged. */
+export function readArchived(dir: string, run_id: string): RunRecord | null {
+  const named = JSON.stringify(run_id);
+  for (const [i, line] of readArchive(dir).entries()) {
+    if (!line.includes(named)) continue;
+    const record = parseVersioned(line, `${archivePath(dir)}, line ${i + 1}`, runRecordSchema);
+    if (record.run_id === run_id) return record;
+  }
+  return null;
+}
+
 /** The lines of runs.jsonl of a study that was archived; none where there is no such file. */
-function readArchive(dir: string): string[] {
+export function readArchive(dir: string): string[] {
   return (readText(archivePath(dir)) ?? '').split('\n').filter((line) => line !== '');
 }
 
@@ -109,7 +120,7 @@ function readVersioned<S extends z.ZodType>(path: string, schema: S): z.output<S
 }
 
 /** `text` as `schema` has it; errors name it `path`. */
-function parseVersioned<S extends z.ZodType>(text: string, path: string, schema: S): z.output<S> {
+export function parseVersioned<S extends z.ZodType>(text: string, path: string, schema: S): z.output<S> {
   const damaged = (why: string) =>
     new LabError('storage', `damaged file ${path}: ${why}; restore it, or delete it to start over`);
   let value: unknown;
@@ -129,7 +140,8 @@ function parseVersioned<S extends z.ZodType>(text: string, path: string, schema:
   throw damaged(faults.join('; '));
 }
 
-function readText(path: string): string | null {
+/** Text of a file; null where there is no such file. Throws `storage`. */
+export function readText(path: string): string | null {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
@@ -139,7 +151,8 @@ function readText(path: string): string | null {
   }
 }
 
-function subfolders(dir: string): string[] {
+/** Folders, and links that may be some, in `dir`. Throws `usage` where there is no such folder, `storage`. */
+export function subfolders(dir: string): string[] {
   try {
     const entries = readdirSync(dir, { withFileTypes: true });
     return entries
@@ -168,7 +181,8 @@ function* readLines(path: string): Generator<string[]> {
     throw storageError(error, path, 'read');
   }
   try {
-    let block = Buffer.alloc(BLOCK_BYTES);
+    // Most logs are far shorter than a block.
+    let block = Buffer.alloc(Math.min(BLOCK_BYTES, fstatSync(file).size + 1));
     let kept = 0;
     for (;;) {
       if (kept === block.length) block = Buffer.concat([block, Buffer.alloc(block.length)]);

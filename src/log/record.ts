@@ -39,7 +39,7 @@ const flopsSchema = z.looseObject({
 });
 
 /** One evaluation: nats a token on the fixed validation windows. */
-const evalPointSchema = z.looseObject({
+export const evalPointSchema = z.looseObject({
   step: nonneg,
   tokens: nonneg,
   val_loss: z.number().nullable(),
@@ -115,6 +115,8 @@ export const runRecordSchema = z.looseObject({
   /** Mean training loss of the last logged interval. */
   train_loss: z.number().nullable(),
   eval_curve: z.array(evalPointSchema),
+  /** SHA-256 of metrics.jsonl when the run ended; absent in records from before it was kept. */
+  metrics_sha256: z.string().optional(),
   /** Exact entropy of the language and the realised true loss of the validation tokens scored, where known. */
   entropy_nats: z.number().nullable(),
   true_val_loss: z.number().nullable(),

@@ -4,7 +4,8 @@
  * than its checkpoint brings back: `metricsLength` goes into the checkpoint, `truncateMetrics` cuts there on resume,
  * so no row is doubled. Values that are not finite are written as null with their kind beside them.
  */
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs';
 import { LabError, storageError } from '../lib/errors.ts';
 import { removeTempFiles, writeFully, writeJsonAtomic } from './atomic.ts';
 import { metricsPath, recordPath } from './paths.ts';
@@ -94,6 +95,16 @@ export class RunWriter {
     this.flush();
     this.#sync();
     return this.#length;
+  }
+
+  /** SHA-256 of metrics.jsonl with all rows so far, for the record of a run that is over. */
+  metricsSha256(): string {
+    this.flush();
+    try {
+      return createHash('sha256').update(readFileSync(this.#path)).digest('hex');
+    } catch (error) {
+      throw storageError(error, this.#path, 'read');
+    }
   }
 
   /** Cuts metrics.jsonl to `bytes`, a length that `metricsLength` gave; 0 starts it anew. Throws `storage` where the

@@ -130,7 +130,12 @@ function plainLabels(values: number[], format: TickOptions['format'], isLog: boo
 /** Decimals of a value rounded to ten digits. */
 function decimalsOf(value: number): number {
   const digits = value === 0 ? 0 : Math.max(0, 9 - Math.floor(Math.log10(Math.abs(value))));
-  return value.toFixed(Math.min(digits, 20)).replace(/0+$/, '').split('.')[1]?.length ?? 0;
+  return (
+    value
+      .toFixed(Math.min(digits, 20))
+      .replace(/(?<!0)0+$/, '')
+      .split('.')[1]?.length ?? 0
+  );
 }
 
 /** Whether neighbouring labels keep a clear distance. */

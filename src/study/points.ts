@@ -66,6 +66,13 @@ const MAX_LISTED = 20;
 /** A number as programs write it. */
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
+/** Text of the table in a message: at most 60 characters. */
+const quoted = (text: string): string => `"${text.length > 60 ? `${text.slice(0, 57)}...` : text}"`;
+
+/** The first 20 names. */
+const listed = (names: readonly string[]): string =>
+  names.slice(0, MAX_LISTED).map(quoted).join(', ') + (names.length > MAX_LISTED ? ', ...' : '');
+
 /** Something wrong with a cell. */
 interface Fault {
   cell: Cell;
@@ -98,9 +105,15 @@ function parseColumns(columns: string): Map<Quantity, string> {
   for (const part of columns.split(/,(?=\s*\w+\s*=)/)) {
     const [, symbol, name] = /^\s*(\w+)\s*=\s*(.*?)\s*$/.exec(part) ?? [];
     if (symbol === undefined || !name)
-      throw new LabError('usage', `invalid --columns: "${part.trim()}" is not symbol=column, as in "N=params,L=loss"`);
+      throw new LabError(
+        'usage',
+        `invalid --columns: ${quoted(part.trim())} is not symbol=column, as in "N=params,L=loss"`,
+      );
     if (!SYMBOLS.includes(symbol as Quantity))
-      throw new LabError('usage', `invalid --columns: unknown symbol ${symbol}; the symbols are ${SYMBOLS.join(', ')}`);
+      throw new LabError(
+        'usage',
+        `invalid --columns: unknown symbol ${quoted(symbol)}; the symbols are ${SYMBOLS.join(', ')}`,
+      );
     if (wanted.has(symbol as Quantity)) throw new LabError('usage', `invalid --columns: ${symbol} is named twice`);
     wanted.set(symbol as Quantity, name);
   }
@@ -120,8 +133,8 @@ function findColumns(
     const name = wanted.get(symbol) ?? symbol;
     const at = names.indexOf(name);
     if (at >= 0) places.set(symbol, at);
-    else if (wanted.has(symbol)) faults.push(`${symbol}: no column "${name}"${meant(name, names)}`);
-    if (at !== names.lastIndexOf(name)) faults.push(`${symbol}: two columns are named "${name}"`);
+    else if (wanted.has(symbol)) faults.push(`${symbol}: no column ${quoted(name)}${meant(name, names)}`);
+    if (at !== names.lastIndexOf(name)) faults.push(`${symbol}: two columns are named ${quoted(name)}`);
   }
   const is_given = (symbol: Quantity): boolean => places.has(symbol) || wanted.has(symbol);
   const absent = [...new Set<Quantity>([...needs, 'L'])].filter(
@@ -130,9 +143,9 @@ function findColumns(
   faults.push(...absent.map(lacks));
   if (faults.length > 0) {
     const place = `${file}:${header[0]!.line}:1`;
-    const listed = [`the columns are ${names.map((name) => `"${name}"`).join(', ')}`];
-    if (absent.length > 0) listed.push(`name what is missing with ${example(absent, wanted, names)}`);
-    throw new LabError('usage', [...faults, ...listed].map((line) => `${place}: ${line}`).join('\n'));
+    const lines = [`the columns are ${listed(names)}`];
+    if (absent.length > 0) lines.push(`name what is missing with ${example(absent, wanted, names)}`);
+    throw new LabError('usage', [...faults, ...lines].map((line) => `${place}: ${line}`).join('\n'));
   }
   return places;
 }
@@ -160,7 +173,7 @@ function example(absent: readonly Quantity[], wanted: ReadonlyMap<Quantity, stri
 
 function meant(name: string, names: readonly string[]): string {
   const near = suggest(name, names);
-  return near === undefined ? '' : ` (did you mean "${near}"?)`;
+  return near === undefined ? '' : ` (did you mean ${quoted(near)}?)`;
 }
 
 function readRow(
@@ -213,8 +226,8 @@ function readRow(
 /** What is wrong with a number; undefined where nothing is. */
 function faultOf(symbol: Quantity, text: string, value: number): string | undefined {
   if (text === '') return 'the cell is empty';
-  if (Number.isNaN(value)) return `"${text}" is not a number`;
-  if (!Number.isFinite(value)) return `${text} is too large`;
+  if (Number.isNaN(value)) return `${quoted(text)} is not a number`;
+  if (!Number.isFinite(value)) return `${quoted(text)} is too large`;
   if (symbol === 'weight') return value < 0 ? `${text} is negative` : undefined;
   return value > 0 ? undefined : `${text} is not positive`;
 }

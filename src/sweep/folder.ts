@@ -18,7 +18,7 @@ export interface FoundRun {
 
 /** Every run of `plan` with what lies in its folder under `out_dir`. Throws `storage` where a run.json is damaged,
  * `usage` where a folder holds another run or the plan names one folder twice. */
-export function findRuns(plan: Plan, out_dir: string): FoundRun[] {
+export function findRuns(plan: Pick<Plan, 'runs'>, out_dir: string): FoundRun[] {
   const seen = new Set<string>();
   return plan.runs.map((run) => {
     if (seen.has(run.run_id)) throw new LabError('usage', `invalid plan: run_id ${run.run_id} occurs twice`);
@@ -71,6 +71,12 @@ export function writePlan(plan: Plan, out_dir: string): number {
   writeJsonAtomic(planPath(out_dir), { ...plan, runs: [...plan.runs, ...kept] });
   return kept.length;
 }
+
+/** What to say of the runs that `writePlan` kept. */
+export const keptNotes = (num: number, out_dir: string): string[] =>
+  num === 0
+    ? []
+    : [`${out_dir} holds ${num} more ${num === 1 ? 'run' : 'runs'} of an earlier plan; kept, and not run by this one`];
 
 /** Estimated minutes where every run has an estimate, since small models do fewer FLOPs a second; else FLOPs. */
 function costOf(runs: readonly PlannedRun[]): (run: PlannedRun) => number {

@@ -57,6 +57,7 @@ export class Supervisor {
   readonly #startCrashes: number[] = [];
   readonly #crashes = new Map<string, number>();
   #onAllGone: () => void = () => {};
+  #isAbandoned = false;
   #watched_ms = 0;
   #backend: string;
   #stopReason: StopReason | null = null;
@@ -106,6 +107,12 @@ export class Supervisor {
   kill(): void {
     this.#stopReason ??= 'cancelled';
     for (const slot of this.#slots) if (slot.state !== 'gone') slot.link.kill();
+  }
+
+  /** Ends all workers at once and writes nothing more: the runs turned out to be another process's. */
+  abandon(): void {
+    this.#isAbandoned = true;
+    this.kill();
   }
 
   #launch(index: number): void {
@@ -292,7 +299,7 @@ export class Supervisor {
   #endRecord({ run, run_dir }: Job, status: RunStatus, error: string): RunRecord {
     const record = endedRecord(run, run_dir, status, error);
     this.records.set(run.run_id, record);
-    writeJsonAtomic(recordPath(run_dir), record);
+    if (!this.#isAbandoned) writeJsonAtomic(recordPath(run_dir), record);
     return record;
   }
 

@@ -33,20 +33,3 @@ function decay(progress: number, step: number, schedule: ScheduleSpec): number {
     }
   }
 }
-
-/** Steps after which a run is evaluated: `num_evals` log-spaced ones over the last factor 100 of the run, distinct,
- * ascending, the last at `num_steps`. */
-export function evalSteps(num_steps: number, num_evals: number): number[] {
-  const first = Math.max(1, num_steps / 100);
-  const steps = new Set<number>();
-  for (let i = 0; i < num_evals; i++) {
-    const share = num_evals === 1 ? 1 : i / (num_evals - 1);
-    steps.add(Math.round(first * (num_steps / first) ** share));
-  }
-  return [...steps.add(num_steps)].filter((step) => step >= 1).sort((a, b) => a - b);
-}
-
-/** Steps between two training rows of metrics.jsonl: about a hundred rows a run. */
-export function logInterval(num_steps: number): number {
-  return Math.max(1, Math.round(num_steps / 100));
-}

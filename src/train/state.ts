@@ -3,12 +3,13 @@
  * back; it is read once a logging interval.
  */
 import type { ModelSpec, OptimizerSpec } from '../config/config.ts';
+import { LabError } from '../lib/errors.ts';
+import type { StoredTensor } from '../log/log.ts';
 import { createVariables, initParams, lossAndGradients, type Params, type TokenBatch } from '../model/gpt.ts';
 import { adamw } from '../model/ops/adamw.ts';
 import { globalNorm } from '../model/ops/global-norm.ts';
 import { paramShapes } from '../model/size.ts';
 import { tf } from '../tf.ts';
-import type { StoredTensor } from './safetensors.ts';
 
 export interface TrainState {
   params: Params;
@@ -35,13 +36,17 @@ export function createState(model: ModelSpec, init_seed: number): TrainState {
   };
 }
 
-/** The state that `storeState` stored. Throws where a tensor is missing or has another shape. */
+/** The state that `storeState` stored. Throws `storage` where a tensor is missing or has another shape. */
 export function restoreState(model: ModelSpec, tensors: Record<string, StoredTensor>, loss_sum: number): TrainState {
   const read = (prefix: string) =>
     createVariables(paramShapes(model), (name, shape) => {
       const stored = tensors[prefix + name];
       if (!stored || stored.shape.join() !== shape.join()) {
-        throw new Error(`checkpoint has no tensor ${prefix}${name} of shape [${shape.join(', ')}]`);
+        const wanted = `${prefix}${name} of shape [${shape.join(', ')}]`;
+        throw new LabError(
+          'storage',
+          `damaged checkpoint: it has no tensor ${wanted}; delete the run's folder to redo it`,
+        );
       }
       return stored.values;
     });

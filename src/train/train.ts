@@ -7,16 +7,23 @@ import { setImmediate } from 'node:timers/promises';
 import { type BackendInfo, freeMemory, settleBackend } from '../backend/backend.ts';
 import type { RunSpec } from '../config/config.ts';
 import { type Corpus, type OutOfDomainWindows, openCorpus } from '../data/data.ts';
-import { captureEnvironment, RunWriter } from '../log/log.ts';
+import {
+  type CheckpointState,
+  captureEnvironment,
+  evalSteps,
+  latestCheckpoint,
+  logInterval,
+  RunWriter,
+  writeCheckpoint,
+} from '../log/log.ts';
 import { type Flops, type NumParams, type RunRecord, type RunStatus, SCHEMA_VERSION } from '../log/record.ts';
 import { registerOps } from '../model/gpt.ts';
 import { tf } from '../tf.ts';
 
 export { type BenchModel, type BenchShape, benchBackend } from './bench.ts';
 
-import { type CheckpointState, latestCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { evaluate, type ValidationWindows } from './evaluate.ts';
-import { evalSteps, learningRateAt, logInterval } from './schedule.ts';
+import { learningRateAt } from './schedule.ts';
 import { createState, restoreState, storeState, type TrainState, takeLossSum, trainStep } from './state.ts';
 
 /** What training needs of a planned run: its spec, and what its record repeats. */
@@ -77,7 +84,9 @@ export async function trainRun(job: TrainJob): Promise<RunRecord> {
   try {
     writer.writeRecord(recordOf(run, 'running', null));
     const status = await trainLoop(run);
-    const record = recordOf(run, status, status === 'finished' ? await outOfDomainLoss(run) : null);
+    const ended = recordOf(run, status, status === 'finished' ? await outOfDomainLoss(run) : null);
+    const is_over = status === 'finished' || status === 'diverged';
+    const record = is_over ? { ...ended, metrics_sha256: writer.metricsSha256() } : ended;
     writer.flush();
     writer.writeRecord(record);
     return record;

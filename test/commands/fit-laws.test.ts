@@ -116,6 +116,78 @@ describe('laws in one variable', () => {
     expect(pure.profiles[0].value).toBeCloseTo(pure.params.alpha_C, 8);
     expect(pure.holdout.num_held_out).toBe(1);
     expect(pure.holdout.windows[0]).toMatchObject({ law: 'kaplan_c', held_out: 'the largest C' });
+    // The scale too, and where it lies on the axis.
+    const scale = await json(...args, '--profile', 'x_c');
+    expect(scale.profiles[0].value / scale.params.x_c).toBeCloseTo(1, 6);
+    const [low, high] = scale.profiles[0].interval;
+    expect(low).toBeLessThan(1e5);
+    expect(high).toBeGreaterThan(1e5);
+  });
+
+  it('with a break are profiled and held out along their own column', async () => {
+    const rows = Array.from({ length: 30 }, (_, i) => {
+      const S = 1e3 * 1.6 ** i;
+      return [S, (1 + 20 * S ** -0.1 * (1 + (S / 1e6) ** 4) ** (-0.2 / 4)) * wiggle(i)];
+    });
+    const args = ['fit', table('s.csv', 'S,L', rows), '--law', 'broken_power_law', '--x', 'S', ...QUICK];
+    const { profiles, params, holdout } = await json(...args, '--profile', 'c0,d1', '--holdout', 'S>2e8');
+    expect(profiles.map(({ param }: { param: string }) => param)).toEqual(['c0', 'd1']);
+    expect(profiles[0].value).toBeCloseTo(params.c0, 5);
+    expect(profiles[1].interval[0]).toBeLessThan(1e6);
+    expect(profiles[1].interval[1]).toBeGreaterThan(1e6);
+    expect(holdout).toMatchObject({ num_held_out: 4, windows: [{ held_out: 'S>2e8', num_fitted: 26 }] });
+    // Fitted to the runs before the break there is nothing of what follows.
+    const before = await json(...args, '--holdout', 'S>2e5');
+    expect(before.holdout.mean).toBeGreaterThan(0.05);
+    expect(holdout.rms).toBeLessThan(0.02);
+    const { code, err } = await lab(...args, '--holdout', 'C>1e5');
+    expect([code, err]).toEqual([2, expect.stringContaining('unknown column C in "C>1e5"; it is S')]);
+  });
+
+  it('under several losses', async () => {
+    const rows = Array.from({ length: 12 }, (_, i) => {
+      const N = 1e4 * 2 ** i;
+      // One run is far off: least squares follows it, absolute error does not.
+      return [N, (1e10 / N) ** 0.08 * wiggle(i) * (i === 11 ? 1.3 : 1)];
+    });
+    const args = ['fit', table('n.csv', 'N,L', rows), '--law', 'kaplan_n', '--deltas', '1e-3,1e-2', ...QUICK];
+    const { losses } = await json(...args);
+    expect(losses.map((row: { loss: string; delta: number | null }) => [row.loss, row.delta])).toEqual([
+      ['lad', null],
+      ['huber', 1e-3],
+      ['huber', 1e-2],
+      ['mse', null],
+    ]);
+    const alpha = losses.map(({ params }: { params: { alpha_N: number } }) => params.alpha_N);
+    expect(alpha[0]).toBeCloseTo(0.08, 3);
+    expect(alpha[3]).toBeLessThan(0.07);
+    expect((await lab(...args)).out).toMatch(/the law by the loss that is minimised\n +loss +delta +N_c +alpha_N +rms/);
+  });
+
+  it('are compared with each other on the rows of their column', async () => {
+    const rows = Array.from({ length: 16 }, (_, i) => {
+      const N = 1e4 * 2 ** i;
+      return [N, (1.2 + (1e5 / N) ** 0.5) * wiggle(i)];
+    });
+    const args = ['fit', table('n.csv', 'N,L', rows), '--compare', 'kaplan_n,saturating,broken_power_law', ...QUICK];
+    const { laws, x, held_out } = await json(...args, '--holdout', 'N>1e8');
+    expect({ x, held_out }).toEqual({ x: 'N', held_out: 'N>1e8' });
+    const of = (name: string) => laws.find(({ law }: { law: string }) => law === name);
+    expect(laws.at(-1).law).toBe('kaplan_n');
+    expect(of('saturating').holdout.rms).toBeLessThan(0.01);
+    expect(of('kaplan_n').holdout.rms).toBeGreaterThan(0.05);
+    expect([of('kaplan_n').num_constants, of('broken_power_law').num_constants]).toEqual([3, 7]);
+    const { out } = await lab(...args);
+    expect(out).toMatch(/laws of N by their error on the runs held out \(largest\), then by AICc/);
+    expect(out).not.toMatch(/BIC +a\b/);
+    // Laws of different columns are compared on all runs, each reading its own.
+    const grid = table(
+      'grid.csv',
+      'N,D,L',
+      GRID.map(({ N, D }, i) => [N, D, ((1e10 / N) ** 0.08 + (1e7 / D) ** 0.2) * wiggle(i)]),
+    );
+    const both = await json('fit', grid, '--compare', 'kaplan_n,kaplan_d', ...QUICK);
+    expect(both.laws.map(({ fit }: { fit: { num_points: number } }) => fit.num_points)).toEqual([20, 20]);
   });
 
   it('predict at a value and for a loss, and say how far out that is', async () => {
@@ -244,8 +316,8 @@ describe('what a law reads', () => {
     [['--law', 'chinchilla', '--x', 'N'], '--x is for a law in one variable'],
     [['--law', 'kaplan_n', '--x', 'D'], '--x D is not for kaplan_n, a law of N'],
     [['--law', 'critical_batch', '--profile', 'B_star'], '--profile is for a law, not for --law critical_batch'],
-    [['--law', 'saturating', '--x', 'N', '--profile', 'x_c'], 'choose E or alpha'],
-    [['--law', 'kaplan_n', '--deltas', '1e-3,1e-2'], '--deltas is for a law of runs'],
+    [['--law', 'saturating', '--x', 'N', '--profile', 'A'], 'the law saturating has no A; choose one of E, x_c, alpha'],
+    [['--approach', '2', '--deltas', '1e-3,1e-2'], '--deltas is for a law, not for --approach 2'],
     [['--rows', 'all'], '--rows is for a law in one variable'],
     [['--losses', '3,4'], '--losses is for --law critical_batch'],
     [['--law', 'critical_batch', '--delta', '1e-2'], '--delta is for a law, not for --law critical_batch'],

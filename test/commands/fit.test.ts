@@ -1,7 +1,7 @@
 /** @file `fit` and `predict` as commands, in this process: every procedure prints what it is asked for, warnings first,
  * and every refusal has its exit code.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { lab } from '../support/lab.ts';
@@ -217,6 +217,19 @@ describe('other approaches and tables', () => {
     expect(out).toMatch(/^warning \(\w+\): kaplan: /);
     for (const name of ['chinchilla', 'power_mean', 'kaplan'])
       expect(out).toMatch(new RegExp(`^ {2}${name} +\\d`, 'm'));
+    // Of a study also what its records say, first, as for one law.
+    const study = folder();
+    const plain = JSON.parse((await lab('fit', study, '--bootstrap', '0', '--no-checks', '--json')).out);
+    const of_records = plain.diagnostics.filter(({ name }: { name: string }) => name === 'diverged_cells');
+    expect(of_records).toHaveLength(1);
+    for (const laws of ['chinchilla,kaplan', 'kaplan_n,saturating']) {
+      const own = ['fit', study, '--compare', laws, '--bootstrap', '0'];
+      const compared = JSON.parse((await lab(...own, '--json')).out);
+      expect(compared.diagnostics).toEqual(expect.arrayContaining(of_records));
+      expect((await lab(...own)).out).toMatch(
+        /^warning \(diverged_cells\): .*\n[\s\S]*laws .*by their error on the runs/,
+      );
+    }
     expect((await lab('fit', table(), '--compare', 'chinchilla')).err).toMatch(/not two laws/);
     expect((await lab('fit', table(), '--compare', 'chinchilla,chinchila')).err).toMatch(/unknown law: chinchila/);
   });
@@ -289,10 +302,14 @@ describe('predict', () => {
     expect(far.out).toMatch(/extrapolated .*4\.0 decades in C \(10k times the largest, 1e14\)/);
   });
 
-  it("a study's fit.json by group and counting, and says how to have intervals", async () => {
-    const fitOf = (a: number) => ({ law: 'chinchilla', params: { ...TRUTH, A: a }, diagnostics: [] });
+  it("a study's fit.json by group and counting; without its runs no intervals, and why", async () => {
+    const fitOf = (a: number) => ({
+      ...{ law: 'chinchilla', params: { ...TRUTH, A: a }, loss: { name: 'huber', delta: 1e-3 }, dropped: [] },
+      bootstrap: { replicates: 20, cluster: 'sizes', level: 0.9, interval: 'percentile', seed: 0 },
+      diagnostics: [],
+    });
     const fits = ['total', 'non_embedding'].map((params, i) => ({
-      counting: { params },
+      counting: { params, flops: '6nd' },
       chinchilla: fitOf(20 + 20 * i),
     }));
     const file = join(temporaryFolder(), 'fit.json');
@@ -307,10 +324,34 @@ describe('predict', () => {
     );
     const of = (...more: string[]) => lab('predict', file, '--params', '1e6', '--tokens', '1e8', ...more);
     expect((await of()).err).toContain('name a group of');
-    expect((await of('--group', 'b', '--counting', 'total')).err).toContain('no fit of group b by total parameters');
+    expect(await of('--group', 'b')).toMatchObject({ code: 4, err: expect.stringContaining('no law of group b') });
     const [total, other] = [await of('--group', 'a'), await of('--group', 'a', '--counting', 'non_embedding')];
-    expect(total.err).toMatch(/a, N counts total parameters; for intervals: scaling-lab fit DIR --out FILE/);
+    expect(total.err).toMatch(/a, N counts total parameters; no intervals: the runs of the fit are not in/);
     expect(total.out).not.toBe(other.out);
+  });
+
+  it("a study's folder, with the intervals of its fit to the last bit, and none where its runs have changed", async () => {
+    const study = join(import.meta.dirname, '../../runs/reference/quickstart');
+    const at = ['--group', 'lexicon', '--compute', '1e12'];
+    const { out, err } = await lab('predict', study, ...at);
+    expect(err).toMatch(/lexicon, N counts total parameters; intervals by 200 replicates over sizes/);
+    expect(out).toMatch(/N_opt +\S+ +\[\S+, \S+\] parameters\n +D_opt +\S+ +\[.*\n +loss +\S+ +\[/);
+    expect(await lab('predict', join(study, 'fit.json'), ...at)).toMatchObject({ out });
+    // The same as by a fit with its draws in the file.
+    const file = join(temporaryFolder(), 'fit.json');
+    await lab('fit', study, '--group', 'lexicon', '--no-checks', '--out', file);
+    const json = async (from: string) => JSON.parse((await lab('predict', from, ...at.slice(2), '--json')).out);
+    const own = JSON.parse((await lab('predict', study, ...at, '--json')).out);
+    expect(own).toEqual(await json(file));
+
+    const changed = temporaryFolder();
+    copyFileSync(join(study, 'fit.json'), join(changed, 'fit.json'));
+    const records = readFileSync(join(study, 'runs.jsonl'), 'utf8').split('\n');
+    const at_last = records.findLastIndex((line) => line.includes('"group":"lexicon"'));
+    writeFileSync(join(changed, 'runs.jsonl'), records.filter((_, i) => i !== at_last).join('\n'));
+    const fewer = await lab('predict', changed, ...at);
+    expect(fewer.err).toMatch(/no intervals: the runs in .* are not those of its fit\.json; make it anew/);
+    expect(fewer.out).toMatch(/N_opt +\S+ parameters/);
   });
 
   it('published laws by name', async () => {

@@ -84,13 +84,15 @@ describe('resampling', () => {
 describe('results', () => {
   it('counts failed replicates and leaves them out', () => {
     let call = 0;
-    const result = bootstrap(runs, { bootstrap: 100, cluster: 'runs' }, () => {
+    const refit = () => {
       call++;
       return call % 4 === 0 ? null : call % 4 === 1 ? { x: Number.NaN } : { x: call };
-    })!;
+    };
+    const result = bootstrap(runs, { bootstrap: 100, cluster: 'runs' }, refit, { min_sizes: 1 })!;
     expect(result.report).toEqual({
       replicates: 100,
       failed: 50,
+      undetermined: 0,
       cluster: 'runs',
       num_clusters: 6,
       level: 0.9,
@@ -98,6 +100,8 @@ describe('results', () => {
       seed: 0,
     });
     expect(result.draws['x']).toHaveLength(50);
+    // No resample has more sizes than there are.
+    expect(bootstrap(runs, { bootstrap: 100 }, refit, { min_sizes: 99 })!.report.undetermined).toBe(50);
   });
 
   it('no replicates, no result', () => {

@@ -37,6 +37,14 @@ describe('on sound data few diagnostics fire', () => {
     expectFew(count);
   });
 
+  it('for the bootstrap over six sizes, of which one resample in fifty draws fewer than three', () => {
+    const count = alarms(8, (seed) => {
+      const points = noisy(rectangle(6, trueLoss), 1000 + seed, 0.01, 0.01);
+      return fitLaw(points, { bootstrap: 100 }).diagnostics.filter(({ name }) => name === 'replicate_failures');
+    });
+    expectFew(count, 1);
+  });
+
   it('for a law over a grid with repeated seeds', () => {
     const grid = rectangle(6, trueLoss).flatMap((p) => [p, p, p]);
     expectFew(alarms(12, (seed) => fitLaw(noisy(grid, 1000 + seed, 0.01), { loss: 'mse' }).diagnostics));

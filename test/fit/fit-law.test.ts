@@ -195,11 +195,18 @@ describe('warnings', () => {
     ],
     ['outliers', noisy(isoflopGrid(), 1, 0.003).map((p, i) => (i === 5 ? { ...p, L: p.L * 1.2 } : p)), {}],
     ['too_few_clusters', noisy(rectangle(5, trueLoss), 1, 0.003), { bootstrap: 20 }],
-    ['replicate_failures', noisy(rectangle(4, trueLoss), 1, 0.003), { bootstrap: 40 }],
+    ['replicate_failures', noisy(rectangle(6, trueLoss, 1), 1, 0.02), { bootstrap: 40 }],
   ])('%s', (name, points, options) => {
     const fit = fitLaw(points, options);
     const found = fit.diagnostics.find((d) => d.name === name);
     expect(found, names(fit).join()).toMatchObject({ severity: 'warn', message: expect.stringMatching(/./) });
+  });
+
+  it('resamples with too few sizes are counted, and are not failures', () => {
+    const fit = fitLaw(noisy(rectangle(4, trueLoss), 1, 0.003), { bootstrap: 40 });
+    expect(fit.bootstrap!.undetermined).toBeGreaterThan(4);
+    expect(fit.bootstrap!.failed).toBe(fit.bootstrap!.undetermined);
+    expect(names(fit)).not.toContain('replicate_failures');
   });
 
   it('losses that do not depend on D at all: no convergence along the flat valley, few starts that agree', () => {

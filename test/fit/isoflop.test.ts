@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { type FitPoint, fitIsoflop, fitValleys, recutIsoflops } from '../../src/fit/fit.ts';
 import { monotoneCubic } from '../../src/fit/math/interpolate.ts';
-import { isoflopGrid, noisy, TRUE_A, trueLoss, trueOptimum } from './known-law.ts';
+import { isoflopGrid, noisy, rectangle, TRUE_A, trueLoss, trueOptimum } from './known-law.ts';
 
 /** Exact parabolas in ln N about `optimum(C)`. */
 function valleys(optimum: (C: number) => number, offsets: number[], k = 6): FitPoint[] {
@@ -228,6 +228,35 @@ describe('cutting anew', () => {
     ]);
     expect(cut.points[2]!.L).toBeCloseTo(ladder[1]!.L + 0.1, 10);
     expect(cut.cells.map((cell) => cell.num_sizes)).toEqual([0, 2, 1, 0]);
+  });
+
+  it.each([
+    ['6 sizes by 4 horizons', 6, 4, 2.2, 2.2],
+    ['6 sizes by 4 horizons over 1.5 by 2.5 decades', 6, 4, 1.5, 2.5],
+    ['6 by 6', 6, 6, 2.2, 2.2],
+    ['8 by 5', 8, 5, 2.2, 2.2],
+  ])('of a rectangle, %s, are four budgets or more with five sizes, minima well inside', (_name, n, m, inN, inD) => {
+    const points = Array.from({ length: n * m }, (_, k) => {
+      const [N, D] = [5e7 * 10 ** ((inN * Math.floor(k / m)) / (n - 1)), 1e9 * 10 ** ((inD * (k % m)) / (m - 1))];
+      return { N, D, C: 6 * N * D, L: trueLoss(N, D) };
+    });
+    const { points: cut, budgets, cells } = recutIsoflops(points);
+    expect(cells.length).toBeGreaterThanOrEqual(4);
+    for (const { num_sizes, interior } of cells) {
+      expect(interior).toBe(true);
+      expect(num_sizes).toBeGreaterThanOrEqual(5);
+    }
+    // Neighbours that a budget's tolerance tells apart.
+    for (const [i, C] of budgets.slice(1).entries()) expect(C / budgets[i]!).toBeGreaterThan(1.5);
+    const fit = fitValleys(cut, { budgets });
+    expect(fit.diagnostics.map(({ name }) => name)).toEqual([]);
+    expect(Math.abs(fit.exponents!.a - TRUE_A)).toBeLessThan(0.01);
+  });
+
+  it('of a small rectangle are what there is: three sizes a budget rather than one budget', () => {
+    const { cells } = recutIsoflops(rectangle(4, trueLoss));
+    expect(cells.map(({ num_sizes, interior }) => [num_sizes, interior])).toEqual(Array(4).fill([3, true]));
+    expect(recutIsoflops(rectangle(6, trueLoss), { num_budgets: 2, min_sizes: 6 }).budgets).toHaveLength(1);
   });
 
   it('without points or overlap chooses nothing', () => {

@@ -6,7 +6,11 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type FitOptions, fitLaw, type LawFit } from '../../src/fit/fit.ts';
-import { byLabel, extent, numDistinct, sizeOf } from '../../src/fit/point.ts';
+import { lawByName } from '../../src/fit/laws/registry.ts';
+import { robustLoss } from '../../src/fit/minimise/loss.ts';
+import { minimise } from '../../src/fit/minimise/minimise.ts';
+import { makeProblem } from '../../src/fit/minimise/objective.ts';
+import { byLabel, extent, numDistinct, selectPoints, sizeOf } from '../../src/fit/point.ts';
 import { lawRefit } from '../../src/fit/resample/refit.ts';
 import { makeResamples } from '../../src/fit/resample/resamples.ts';
 import { refitAll } from '../../src/fit/resample/shared-refits.ts';
@@ -30,6 +34,21 @@ describe.skipIf(isAbsent('chinchilla_epoch.csv'))("all of Hoffmann's 4,500 start
     expect(fit.starts.next_best).toBeCloseTo(9.8466, 3);
     expect(fit.objective / 0.0010182740178005989).toBeCloseTo(1, 12);
     expect(cpu_s).toBeLessThan(15);
+  });
+
+  it('with less than five million losses worked out: a thousand for each start', () => {
+    const chinchilla = lawByName('chinchilla');
+    const block = chinchilla.block!;
+    let num_losses = 0;
+    const losses: typeof block.losses = (theta, columns, from, to, values, jacobian) => {
+      num_losses += to - from;
+      block.losses(theta, columns, from, to, values, jacobian);
+    };
+    const { kept } = selectPoints(epochPoints(), { drop_highest: 5 });
+    const problem = makeProblem({ ...chinchilla, block: { ...block, losses } }, kept);
+    const { best } = minimise(problem, robustLoss('huber'), 'all');
+    expect(best.objective / 0.0010182740178005989).toBeCloseTo(1, 12);
+    expect(num_losses).toBeLessThan(5e6);
   });
 });
 

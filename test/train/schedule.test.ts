@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ScheduleSpec } from '../../src/config/config.ts';
-import { evalSteps, learningRateAt, logInterval } from '../../src/train/schedule.ts';
+import { evalSteps, logInterval } from '../../src/log/log.ts';
+import { learningRateAt } from '../../src/train/schedule.ts';
 
 const schedule = (overrides: Partial<ScheduleSpec>): ScheduleSpec => ({
   kind: 'cosine',

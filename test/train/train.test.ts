@@ -3,9 +3,8 @@ import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { BackendInfo } from '../../src/backend/backend.ts';
-import { listCheckpoints, readMetrics, readRecord } from '../../src/log/log.ts';
+import { listCheckpoints, readCheckpoint, readMetrics, readRecord } from '../../src/log/log.ts';
 import { tf } from '../../src/tf.ts';
-import { readCheckpoint } from '../../src/train/checkpoint.ts';
 import { trainRun } from '../../src/train/train.ts';
 import { jobIn, startBackend, temporaryFolder, tinySpec } from '../support/training.ts';
 

@@ -48,7 +48,7 @@ const TOO_LARGE = [
 
 /** Dawn's words without its own source lines. */
 function describeError(name: string, error: GPUError): string {
-  const [words = ''] = error.message.trim().split(/\n\s+at /);
+  const [words = ''] = error.message.trim().split(/\n[^\S\n]+at /);
   if (error.constructor.name === 'GPUOutOfMemoryError') return `out of GPU memory (${name}): ${words.split('\n')[0]}`;
   const [, asked, most] = TOO_LARGE.map((pattern) => pattern.exec(words)).find((found) => found !== null) ?? [];
   if (asked !== undefined) {

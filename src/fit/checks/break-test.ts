@@ -99,6 +99,18 @@ export function breakTest(points: readonly CurvePoint[], options: BreakTestOptio
   };
 }
 
+/** Where a break may lie and how wide it may be: inside the points, since past them a break is an end point's error, and
+ * between .05 and 2 in ln x, as the test has it. Without constants held in `fix`; nothing for too few points. */
+export function breakBounds(
+  points: readonly CurvePoint[],
+  fix: Readonly<Record<string, number>> = {},
+): Record<string, readonly [number, number]> {
+  const x = [...new Set(points.map((p) => p.x))].sort((a, b) => a - b);
+  if (x.length < 2 * BESIDE + 1) return {};
+  const usual = { d1: [x[BESIDE - 1]!, x[x.length - BESIDE]!], f1: WIDTHS } as const;
+  return Object.fromEntries(Object.entries(usual).filter(([name]) => fix[name] === undefined));
+}
+
 /** Places of a break: between neighbouring x, with enough points on either side. */
 function placesOf(x: readonly number[]): number[] {
   const between = x.slice(BESIDE - 1, x.length - BESIDE).map((low, i) => Math.sqrt(low * x[BESIDE + i]!));

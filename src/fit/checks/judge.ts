@@ -9,6 +9,7 @@ import { type Diagnostic, warn } from '../diagnostic.ts';
 import type { Law, LawParams } from '../laws/law.ts';
 import { lawByName } from '../laws/registry.ts';
 import type { FitPoint } from '../point.ts';
+import { failedTooOften } from '../resample/bootstrap.ts';
 import { MAD_TO_SD } from './lack-of-fit.ts';
 import { judgeDesign, judgeEvenness, judgeInput, judgeTogether } from './point-checks.ts';
 import { judgeEffects } from './seed-noise.ts';
@@ -16,8 +17,8 @@ import { judgeSlopes } from './slopes.ts';
 
 /** Clusters below which an interval rests on a handful of numbers. */
 const FEW_CLUSTERS = 8;
-/** Share of replicates without a refit beyond which the intervals tell of the rest only: one tail of a 90% interval. Six
- * resampled sizes leave fewer than three distinct ones in 2% of the resamples by themselves. */
+/** Share of replicates without a refit beyond which the intervals tell of the rest only: one tail of a 90% interval.
+ * Resamples with fewer than three distinct sizes are not counted: of six sizes they are 2%, of five 9%, by themselves. */
 const FAILED = 0.05;
 /** A bounded constant this near to an end (relative) lies on it. */
 const AT_END = 1e-6;
@@ -140,7 +141,7 @@ function ofResiduals(fit: LawFit): Diagnostic[] {
 function ofBootstrap(fit: LawFit): Diagnostic[] {
   const found: Diagnostic[] = [];
   if (!fit.bootstrap) return found;
-  const { replicates, failed, num_clusters, cluster } = fit.bootstrap;
+  const { replicates, failed, undetermined, num_clusters, cluster } = fit.bootstrap;
   if (num_clusters < FEW_CLUSTERS)
     found.push(
       warn(
@@ -152,12 +153,13 @@ function ofBootstrap(fit: LawFit): Diagnostic[] {
         },
       ),
     );
-  if (failed > FAILED * replicates)
+  if (failedTooOften(fit.bootstrap, FAILED))
     found.push(
-      warn('replicate_failures', `${failed} of ${replicates} bootstrap replicates have no converged refit`, {
-        failed,
-        replicates,
-      }),
+      warn(
+        'replicate_failures',
+        `${failed - undetermined} of ${replicates - undetermined} bootstrap replicates have no converged refit`,
+        { failed, undetermined, replicates },
+      ),
     );
   return found;
 }

@@ -22,16 +22,24 @@ export interface LossScanRow {
  */
 export function scanLosses(points: readonly FitPoint[], deltas: readonly number[], options: FitOptions): LossScanRow[] {
   const { loss: _, delta: __, ...rest } = options;
-  const huber = [...new Set(deltas)].sort((x, y) => x - y).map((delta) => ({ loss: 'huber' as const, delta }));
-  return [{ loss: 'lad' as const }, ...huber, { loss: 'mse' as const }].map((loss) => {
-    const fit = fitLaw(points, { ...rest, ...loss, bootstrap: 0, keep_draws: false });
-    return {
-      loss: loss.loss,
-      delta: 'delta' in loss ? loss.delta : null,
-      params: fit.params,
-      exponents: fit.exponents,
-      rms: fit.residuals.rms,
-      converged: fit.converged,
-    };
+  return scanBy(deltas, (loss) => {
+    const { params, exponents, residuals, converged } = fitLaw(points, {
+      ...{ ...rest, ...loss },
+      ...{ bootstrap: 0, keep_draws: false },
+    });
+    return { params, exponents, rms: residuals.rms, converged };
   });
+}
+
+/** The same of whatever `refit` makes of a loss. */
+export function scanBy(
+  deltas: readonly number[],
+  refit: (loss: { loss: LossName; delta?: number }) => Omit<LossScanRow, 'loss' | 'delta'>,
+): LossScanRow[] {
+  const huber = [...new Set(deltas)].sort((x, y) => x - y).map((delta) => ({ loss: 'huber' as const, delta }));
+  return [{ loss: 'lad' as const }, ...huber, { loss: 'mse' as const }].map((loss) => ({
+    loss: loss.loss,
+    delta: 'delta' in loss ? loss.delta : null,
+    ...refit(loss),
+  }));
 }

@@ -65,9 +65,10 @@ const FIRST_DELTA = 1e-3;
 const SCREENED = 16;
 const FEW_STARTS = 70;
 const SCREENING_POINTS = 64;
-/** Points by which the other starts, and with more points than `MANY` all of them, come into the neighbourhood of an
- * optimum before all points are asked. */
-const FEW_POINTS = 64;
+/** Points by which a grid taken whole, and with more points than `MANY` every start, comes into the neighbourhood of an
+ * optimum before all points are asked; and the corner at which few points have a smooth way there from afar. */
+const FEW_POINTS = 32;
+const FEW_DELTA = 0.1;
 const MANY = 4096;
 /** A descent that comes so near an optimum, in objective and in coordinates, is taken to end there. */
 const JOINED = 1e-2;
@@ -293,7 +294,7 @@ export function minimise(
   const found = nothingFound();
   const nearby = byPartOfThePoints(problem, loss, found);
   for (const [at, { theta, count }] of [...projected.map((theta) => ({ theta, count: 1 })), ...taken].entries()) {
-    found.is_near_enough = at >= projected.length + (starts === 'all' ? SCREENED : FEW_STARTS);
+    found.is_near_enough = at >= projected.length + (starts === 'all' ? 0 : FEW_STARTS);
     const minimum = isMany || found.is_near_enough ? nearby(theta) : descendAmong(problem, loss, theta, found);
     if (!Number.isFinite(minimum.objective) || minimum.theta.some(Number.isNaN)) continue;
     met.push({ minimum, count });
@@ -326,9 +327,10 @@ export function minimise(
 /** Descents that come into the neighbourhood of an optimum by a part of the points, where most steps are, and go on from
  * there with all of them: once for all that come to the same place. */
 function byPartOfThePoints(problem: Problem, loss: RobustLoss, found: Found): (start: Float64Array) => Minimum {
-  const part = sampled(problem, problem.log_loss.length > MANY ? MANY : FEW_POINTS);
+  const isMany = problem.log_loss.length > MANY;
+  const part = sampled(problem, isMany ? MANY : FEW_POINTS);
   if (part === problem) return (start) => descendAmong(problem, loss, start, found);
-  const wide = { ...loss, delta: Math.max(loss.delta, FIRST_DELTA) };
+  const wide = { ...loss, delta: Math.max(loss.delta, isMany ? FIRST_DELTA : FEW_DELTA) };
   const inPart = { ...nothingFound(), is_near_enough: true };
   const ends = new Map<string, Minimum>();
   return (start) => {
@@ -347,11 +349,13 @@ interface Start {
   count: number;
 }
 
-/** The grid, with the terms that are next to nothing at every point at zero, and what is then the same taken once. */
+/** The grid, with the terms that are next to nothing at every point of a part at zero, and what is then the same taken
+ * once. */
 function distinctStarts(problem: Problem, grid: readonly Float64Array[]): Start[] {
+  const part = sampled(problem, FEW_POINTS);
   const distinct = new Map<string, Start>();
   for (const start of grid) {
-    const theta = withoutVanished(problem, start);
+    const theta = withoutVanished(part, start);
     const key = theta.join();
     const known = distinct.get(key);
     if (known) known.count++;

@@ -5,8 +5,9 @@
  * BCa (`bca.ts`), for which the refit is also made with each unit left out.
  */
 import { LabError } from '../../lib/errors.ts';
+import { sizeOf } from '../point.ts';
 import { bcaShares, type Jackknifed } from './bca.ts';
-import type { Refit, RefitSpec } from './refit.ts';
+import { MIN_DISTINCT, type Refit, type RefitSpec } from './refit.ts';
 import { type Cluster, makeResamples, type ResampleOptions, type Resamples, type Unit } from './resamples.ts';
 import { refitAll } from './shared-refits.ts';
 
@@ -36,6 +37,8 @@ export interface BootstrapReport {
   replicates: number;
   /** Replicates without a converged refit; the intervals leave them out. */
   failed: number;
+  /** Those of them that drew too few sizes to fit anything: the fewness of the sizes, not a fault of the refits. */
+  undetermined: number;
   cluster: Cluster;
   num_clusters: number;
   level: number;
@@ -70,7 +73,8 @@ export function checkBootstrap(options: BootstrapOptions): void {
 }
 
 /** Refits every resample and summarises the quantities that `refit` returns; null marks a failed replicate.
- * `spec`, where given, is what `refit` was made of, so that other threads can help.
+ * `spec`, where given, is what `refit` was made of, so that other threads can help; `min_sizes` how many distinct sizes
+ * a resample must have to be fitted at all (default 3).
  * Null where no replicates are asked for.
  * @throws LabError('usage') for bad options; LabError('too_little_data') where there is nothing to resample.
  */
@@ -78,7 +82,7 @@ export function bootstrap(
   points: readonly Unit[],
   options: BootstrapOptions,
   refit: Refit,
-  spec?: RefitSpec,
+  { spec, min_sizes = MIN_DISTINCT }: { spec?: RefitSpec; min_sizes?: number } = {},
 ): BootstrapResult | null {
   const { bootstrap: replicates = 0, cluster = 'sizes', seed = 0, level = 0.9, interval = 'percentile' } = options;
   checkBootstrap(options);
@@ -87,14 +91,15 @@ export function bootstrap(
   const resamples = makeResamples(points, resampling);
   const fitted = refitAll(resamples, refit, spec && { spec, resampling, threads: options.threads });
   const draws: Record<string, number[]> = {};
-  let failed = 0;
-  for (const values of fitted.slice(0, replicates))
-    if (!values || !Object.values(values).every(Number.isFinite)) failed++;
+  const failed: number[] = [];
+  fitted.slice(0, replicates).forEach((values, k) => {
+    if (!values || !Object.values(values).every(Number.isFinite)) failed.push(k);
     else
       for (const [name, value] of Object.entries(values)) {
         draws[name] ??= [];
         draws[name].push(value);
       }
+  });
   const intervals: Record<string, Interval> = {};
   const standard_errors: Record<string, number> = {};
   const whole = fitted[replicates];
@@ -107,12 +112,24 @@ export function bootstrap(
     standard_errors[name] = standardDeviation(values);
   }
   const { num_clusters } = resamples;
+  const sizes = failed.length > 0 ? sizeOf(points.map((p) => p.N)) : [];
+  const undetermined = failed.filter((k) => {
+    const multiplicity = resamples.multiplicity(k);
+    return new Set(sizes.filter((_, i) => multiplicity[i]! > 0)).size < min_sizes;
+  }).length;
   return {
-    report: { replicates, failed, cluster, num_clusters, level, interval, seed },
+    report: { replicates, failed: failed.length, undetermined, cluster, num_clusters, level, interval, seed },
     intervals,
     standard_errors,
     draws: options.align_draws ? alignedDraws(fitted.slice(0, replicates), Object.keys(draws)) : draws,
   };
+}
+
+/** Whether more than `share` of the replicates that could be fitted were not, by more than the 1.645 standard errors of
+ * such a count: then the intervals tell of the rest only. */
+export function failedTooOften({ replicates, failed, undetermined }: BootstrapReport, share: number): boolean {
+  const expected = share * (replicates - undetermined);
+  return failed - undetermined > expected + 1.645 * Math.sqrt(expected * (1 - share));
 }
 
 /** The values of every replicate, NaN where it failed. */

@@ -19,6 +19,7 @@ import {
   type BootstrapReport,
   bootstrap,
   checkBootstrap,
+  failedTooOften,
   type Interval,
 } from '../resample/bootstrap.ts';
 import { frontier } from './frontier.ts';
@@ -198,17 +199,16 @@ function judge(fit: IsoflopFit, points: readonly FitPoint[]): Diagnostic[] {
         b: fit.bias.b,
       }),
     );
-  if (fit.bootstrap && fit.bootstrap.failed > FAILED * fit.bootstrap.replicates)
+  if (fit.bootstrap && failedTooOften(fit.bootstrap, FAILED)) {
+    const { failed, undetermined, replicates } = fit.bootstrap;
     found.push(
       warn(
         'replicate_failures',
-        `${fit.bootstrap.failed} of ${fit.bootstrap.replicates} replicates kept too few minima`,
-        {
-          failed: fit.bootstrap.failed,
-          replicates: fit.bootstrap.replicates,
-        },
+        `${failed - undetermined} of ${replicates - undetermined} replicates kept too few minima`,
+        { failed, undetermined, replicates },
       ),
     );
+  }
   return found;
 }
 

@@ -13,9 +13,9 @@ import { fitValley, groupByBudget } from './valley.ts';
 export interface RecutOptions extends SelectOptions {
   /** The new budgets, by the counting of the points. Chosen where absent. */
   budgets?: readonly number[];
-  /** How many budgets to choose. Default: as many as the points show, at least 3. */
+  /** How many budgets to choose. Default: as many as the points show, at least 4, where so many can be told apart. */
   num_budgets?: number;
-  /** Sizes a chosen budget must at least have. Default 4. */
+  /** Sizes a chosen budget must at least have. Default 5 with the minimum well inside, else 4, else 3. */
   min_sizes?: number;
 }
 
@@ -39,8 +39,12 @@ interface Ladder {
   C_range: [number, number];
 }
 
-/** Candidate budgets a decade. */
+/** Candidate budgets a decade, and steps between two that are chosen: a factor of 1.6, since nearer ones would rest on
+ * the same runs. */
 const RESOLUTION = 24;
+const GAP = 5;
+/** Budgets that an exponent should rest on. */
+const ADVISED_BUDGETS = 4;
 
 /** Interpolates every size at the given or chosen budgets. Runs of one N (within .1%) and group are one size;
  * repeated horizons are averaged. A size with one horizon serves only a budget that equals its C.
@@ -130,10 +134,12 @@ function hasMinimum(C: number, own: readonly FitPoint[]): boolean {
   return fitValley(C, own, [], {}).interior;
 }
 
-/** Log-spaced budgets within the longest stretch of compute whose valleys all have an interior minimum; where no
- * valley has one, within the stretch that enough sizes cover. */
+/** Log-spaced budgets within the longest stretch of compute whose valleys all have a minimum, of the kind that the data
+ * have in number: well inside five sizes or more, else inside four, else inside three, the strictest of them of which
+ * `ADVISED_BUDGETS` can be had, else the one of which most can. Where no valley has a minimum, within the stretch that
+ * enough sizes cover, which the diagnostics then say. */
 function chooseBudgets(points: readonly FitPoint[], ladders: readonly Ladder[], options: RecutOptions): number[] {
-  const { min_sizes = 4, num_budgets = Math.max(3, groupByBudget(points, {}).length) } = options;
+  const { min_sizes, num_budgets = Math.max(ADVISED_BUDGETS, groupByBudget(points, {}).length) } = options;
   const low = Math.log(Math.min(...ladders.map((l) => l.C_range[0])));
   const high = Math.log(Math.max(...ladders.map((l) => l.C_range[1])));
   const steps = Math.ceil(((high - low) / Math.LN10) * RESOLUTION);
@@ -141,16 +147,43 @@ function chooseBudgets(points: readonly FitPoint[], ladders: readonly Ladder[], 
     Math.exp(low + ((high - low) * i) / Math.max(1, steps)),
   );
   const cuts = candidates.map((C) => cut(ladders, C));
-  const covered = cuts.map((own) => own.length >= min_sizes);
-  const interior = cuts.map((own, i) => covered[i]! && hasMinimum(candidates[i]!, own));
-  const stretch = longestStretch(interior) ?? longestStretch(covered);
+  const depths = cuts.map((own, i) => depthOf(candidates[i]!, own));
+  const kinds = min_sizes === undefined ? KINDS : [{ num_sizes: min_sizes, depth: 1 }];
+  const choices = kinds.map(({ num_sizes, depth }) => {
+    const stretch = longestStretch(cuts.map((own, i) => own.length >= num_sizes && depths[i]! >= depth));
+    return spread(stretch, num_budgets);
+  });
+  // Three sizes are a parabola without a residue: of use where there is a line to draw through several.
+  if (min_sizes === undefined && choices.at(-1)!.length < 2) choices.pop();
+  const most = Math.max(...choices.map((own) => own.length));
+  const chosen = choices.find((own) => own.length >= Math.min(most, ADVISED_BUDGETS, num_budgets))!;
+  const least = kinds[choices.length - 1]!.num_sizes;
+  const places = most > 0 ? chosen : spread(longestStretch(cuts.map((own) => own.length >= least)), num_budgets);
+  return places.map((i) => candidates[i]!);
+}
+
+/** Kinds of valleys, the best first: so many sizes, and the minimum so many of them from the edge. */
+const KINDS = [
+  { num_sizes: 5, depth: 2 },
+  { num_sizes: 4, depth: 1 },
+  { num_sizes: 3, depth: 1 },
+];
+
+/** Sizes on the side of the minimum that has fewer; 0 where there is no minimum. */
+function depthOf(C: number, own: readonly FitPoint[]): number {
+  const { N_opt } = fitValley(C, own, [], {});
+  if (N_opt === null) return 0;
+  const below = own.filter(({ N }) => N < N_opt).length;
+  return Math.min(below, own.length - below);
+}
+
+/** Evenly spaced indices of a stretch, both ends among them, at least `GAP` apart; none without one. */
+function spread(stretch: [number, number] | null, most: number): number[] {
   if (!stretch) return [];
   const [first, last] = stretch;
-  const count = Math.min(num_budgets, last - first + 1);
-  return Array.from(
-    { length: count },
-    (_, i) => candidates[Math.round(first + ((last - first) * i) / Math.max(1, count - 1))]!,
-  );
+  const count = Math.min(most, Math.floor((last - first) / GAP) + 1);
+  if (count === 1) return [Math.round((first + last) / 2)];
+  return Array.from({ length: count }, (_, i) => Math.round(first + ((last - first) * i) / (count - 1)));
 }
 
 /** First and last index of the longest run of true; null where there is none. */

@@ -119,6 +119,7 @@ export const RUN_COLUMNS: readonly Column[] = toColumns([
   ['corpus_sha256', 'corpus.sha256', 'string', '', 'Checksum of the corpus'],
   ['tokenizer', 'corpus.tokenizer', 'string', '', 'Tokenizer'],
   ['tokenizer_sha256', 'corpus.tokenizer_sha256', 'string', '', 'Checksum of the tokenizer'],
+  ['metrics_sha256', 'metrics_sha256', 'string', '', 'Checksum of metrics.jsonl when the run ended'],
   ['git_commit', 'git.commit', 'string', '', 'Commit of the code'],
   ['git_dirty', 'git.dirty', 'boolean', '', 'Tracked files differed from the commit'],
   ['host_platform', 'host.platform', 'string', '', 'Operating system'],

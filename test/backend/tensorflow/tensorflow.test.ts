@@ -5,10 +5,9 @@
 import path from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { numLaunches } from '../../../src/backend/backend.ts';
-import { listCheckpoints, readMetrics, readRecord } from '../../../src/log/log.ts';
+import { listCheckpoints, readCheckpoint, readMetrics, readRecord } from '../../../src/log/log.ts';
 import { runSweep } from '../../../src/sweep/sweep.ts';
 import { tf } from '../../../src/tf.ts';
-import { readCheckpoint } from '../../../src/train/checkpoint.ts';
 import { createState, storeState, type TrainState, trainStep } from '../../../src/train/state.ts';
 import { trainRun } from '../../../src/train/train.ts';
 import { useBackend, WITHOUT_TENSORFLOW } from '../../support/backend.ts';

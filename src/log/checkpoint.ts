@@ -5,29 +5,45 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
+import { z } from 'zod';
 import { LabError, storageError } from '../lib/errors.ts';
-import { checkpointPath, listCheckpoints, writeFileAtomic } from '../log/log.ts';
-import type { EvalPoint } from '../log/record.ts';
+import { writeFileAtomic } from './atomic.ts';
+import { checkpointPath, listCheckpoints } from './paths.ts';
+import { evalPointSchema } from './record.ts';
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from './safetensors.ts';
 
 const NUM_KEPT = 2;
 
-/** What a checkpoint says beside its tensors. */
-export interface CheckpointState {
-  step: number;
-  config_hash: string;
-  backend: string;
-  instruction_set: string;
+/** What `format` of a checkpoint says, before its version. */
+const FORMAT = 'scaling-lab checkpoint';
+
+/** Raised when a checkpoint would mean something else to an older reader. */
+const VERSION = 1;
+
+const whole = z.int().nonnegative();
+
+const checkpointStateSchema = z.looseObject({
+  step: whole,
+  config_hash: z.string(),
+  backend: z.string(),
+  instruction_set: z.string(),
   /** Bytes of metrics.jsonl that belong to these steps. */
-  metrics_bytes: number;
-  /** Training loss summed over the steps since the last row, and the mean of the last row. */
-  loss_sum: number;
-  train_loss: number | null;
-  eval_curve: EvalPoint[];
-  train_seconds: number;
-  wall_seconds: number;
-  num_resumes: number;
-}
+  metrics_bytes: whole,
+  /** Training loss summed over the steps since the last row (JSON has null for one that is not finite), and the mean
+   * of the last row. */
+  loss_sum: z
+    .number()
+    .nullable()
+    .transform((sum) => sum ?? Number.NaN),
+  train_loss: z.number().nullable(),
+  eval_curve: z.array(evalPointSchema),
+  train_seconds: z.number().nonnegative(),
+  wall_seconds: z.number().nonnegative(),
+  num_resumes: whole,
+});
+
+/** What a checkpoint says beside its tensors. */
+export type CheckpointState = z.infer<typeof checkpointStateSchema>;
 
 export interface Checkpoint {
   state: CheckpointState;
@@ -47,12 +63,12 @@ function checksum(tensors: Record<string, StoredTensor>, state: string): string 
 /** Writes the checkpoint of `state.step` into `runDir` and removes all but the last two. Throws `storage`. */
 export function writeCheckpoint(runDir: string, { state, tensors }: Checkpoint): void {
   const json = JSON.stringify(state);
-  const metadata = { format: 'scaling-lab checkpoint 1', state: json, sha256: checksum(tensors, json) };
+  const metadata = { format: `${FORMAT} ${VERSION}`, state: json, sha256: checksum(tensors, json) };
   writeFileAtomic(checkpointPath(runDir, state.step), encodeSafetensors({ tensors, metadata }));
   for (const { path } of listCheckpoints(runDir).slice(NUM_KEPT)) rmSync(path, { force: true });
 }
 
-/** One checkpoint file. Throws `storage` where it is damaged. */
+/** One checkpoint file. Throws `storage` where it is damaged or of a newer version. */
 export function readCheckpoint(path: string): Checkpoint {
   let bytes: Uint8Array;
   try {
@@ -60,12 +76,38 @@ export function readCheckpoint(path: string): Checkpoint {
   } catch (error) {
     throw storageError(error, path, 'read');
   }
+  return decodeCheckpoint(bytes, path);
+}
+
+/** The checkpoint in `bytes`; `path` is for messages. Throws `storage` where it is damaged or of a newer version. */
+export function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
+  const damaged = (why: string) => new LabError('storage', `damaged file ${path}: ${why}`);
   const { tensors, metadata } = decodeSafetensors(bytes, path);
-  const json = metadata['state'] ?? '';
-  if (metadata['sha256'] !== checksum(tensors, json)) {
-    throw new LabError('storage', `damaged file ${path}: its checksum does not match its contents`);
+  const version = versionOf(metadata['format']);
+  if (version !== null && version > VERSION) {
+    const versions = `it has checkpoint version ${version}, this scaling-lab reads up to ${VERSION}`;
+    throw new LabError('storage', `cannot read ${path}: ${versions}; use the newer scaling-lab that wrote it`);
   }
-  return { state: JSON.parse(json) as CheckpointState, tensors };
+  const json = metadata['state'] ?? '';
+  if (metadata['sha256'] !== checksum(tensors, json)) throw damaged('its checksum does not match its contents');
+  let state: unknown;
+  try {
+    state = JSON.parse(json);
+  } catch {
+    throw damaged('what it says beside its tensors is not JSON');
+  }
+  const checked = checkpointStateSchema.safeParse(state);
+  if (checked.success) return { state: checked.data, tensors };
+  const faults = checked.error.issues
+    .slice(0, 3)
+    .map((issue) => `${issue.path.join('.') || 'state'}: ${issue.message}`);
+  throw damaged(faults.join('; '));
+}
+
+/** The number at the end of `scaling-lab checkpoint 1`; null for anything else. */
+function versionOf(format: string | undefined): number | null {
+  const [name, version] = [format?.slice(0, FORMAT.length), Number(format?.slice(FORMAT.length))];
+  return name === FORMAT && Number.isInteger(version) ? version : null;
 }
 
 /** The latest whole checkpoint in `runDir` that belongs to the run `config_hash`, or null; damaged ones are named in

@@ -49,11 +49,13 @@ export function decodeSafetensors(bytes: Uint8Array, path: string): TensorFile {
   const header = parseHeader(buffer.toString('utf8', 8, 8 + headerBytes));
   if (!header) throw damaged('its header is not a JSON object');
   const data = buffer.subarray(8 + headerBytes);
-  const tensors: Record<string, StoredTensor> = {};
+  // Without a prototype: a tensor may bear any name.
+  const tensors: Record<string, StoredTensor> = Object.create(null);
   let metadata: Record<string, string> = {};
   for (const [name, entry] of Object.entries(header)) {
     if (name === '__metadata__') {
-      metadata = entry as Record<string, string>;
+      if (!isTextMap(entry)) throw damaged('its metadata are not texts');
+      metadata = entry;
       continue;
     }
     const tensor = readTensor(entry, data);
@@ -73,6 +75,9 @@ function parseHeader(json: string): Record<string, unknown> | null {
     return null;
   }
 }
+
+const isTextMap = (entry: unknown): entry is Record<string, string> =>
+  typeof entry === 'object' && entry !== null && Object.values(entry).every((text) => typeof text === 'string');
 
 function readTensor(entry: unknown, data: Buffer): StoredTensor | null {
   const { dtype, shape, data_offsets } = (entry ?? {}) as Record<string, unknown>;

@@ -1,0 +1,124 @@
+/** @file What is done with a fitted curve beside fitting it: profiles of its constants, hold-out, several laws beside
+ * each other, one law under several losses. The procedures are those of laws of runs (`profile.ts`, `holdout.ts`,
+ * `compare.ts`, `loss-scan.ts`) on the one variable x; laws of one column of a run take that column for x.
+ */
+import { drawnFits } from './answers/prediction.ts';
+import { breakBounds } from './checks/break-test.ts';
+import { type LossScanRow, scanBy } from './checks/loss-scan.ts';
+import { type Comparison, compareBy } from './compare.ts';
+import { parseCondition } from './condition.ts';
+import { type CurveFit, type CurveOptions, type CurvePoint, fitCurve, predictCurve, solveCurve } from './curve.ts';
+import { type HoldoutReport, holdOutBy } from './holdout.ts';
+import { constrain } from './laws/constrain.ts';
+import { rawLoss } from './laws/raw-loss.ts';
+import { curveByName } from './laws/registry.ts';
+import { robustLoss } from './minimise/loss.ts';
+import { makeProblem } from './minimise/objective.ts';
+import type { FitPoint } from './point.ts';
+import { type Profile, profileAt, requireFreedom } from './profile.ts';
+
+/** A point with the name of its run. */
+export interface NamedPoint extends CurvePoint {
+  id?: string;
+}
+
+export interface CurveHoldoutOptions extends CurveOptions {
+  /** `largest` x (default), `expanding` window, or a condition on x such as `x>1e12`. */
+  holdout?: string;
+  /** What x is called in that condition. Default x. */
+  column?: string;
+}
+
+/** The options with the usual bounds of a break, where the law has one and they say nothing of it. */
+export function withBreakBounds(points: readonly CurvePoint[], options: CurveOptions): CurveOptions {
+  if (options.law !== 'broken_power_law') return options;
+  return { ...options, bounds: { ...breakBounds(points, options.fix), ...options.bounds } };
+}
+
+/** The profile of a constant of the curve, with its likelihood-ratio interval.
+ * @throws LabError('usage') for a name the law does not have; LabError('too_little_data') where no freedom is left. */
+export function profileCurve(
+  points: readonly CurvePoint[],
+  options: CurveOptions & { param: string; num_values?: number },
+): Profile {
+  const own = withBreakBounds(points, options);
+  const logLaw = constrain(curveByName(options.law ?? 'saturating'), own);
+  const law = options.scale === 'raw' ? rawLoss(logLaw) : logLaw;
+  const loss = robustLoss(options.loss ?? 'mse', options.delta);
+  const kept = points.filter(({ x, L, weight = 1 }) => [x, L, weight].every((v) => Number.isFinite(v) && v > 0));
+  requireFreedom(law, kept.length);
+  const column = law.inputs[0]!;
+  const problem = makeProblem(
+    law,
+    kept.map(({ x, L, weight = 1 }) => ({ [column]: x, L, weight })),
+  );
+  const { best } = solveCurve(problem, loss);
+  return profileAt({ law, problem, loss, best }, options);
+}
+
+/** Fits the curve without the held-out points and scores it on them; a window by compute is one by x.
+ * @throws LabError as `holdOut`. */
+export function holdOutCurve(
+  points: readonly NamedPoint[],
+  options: CurveHoldoutOptions = {},
+): HoldoutReport<CurveFit> {
+  const { holdout: _, column = 'x', ...curve } = options;
+  const runs = points.map(({ x, L, ...rest }): FitPoint => ({ N: x, D: x, C: x, L, ...rest }));
+  const condition = (text: string) => {
+    const holds = parseCondition(text, [column]);
+    return ({ N }: FitPoint) => holds({ [column]: N });
+  };
+  const fit = (fitted: readonly FitPoint[]) => {
+    const own = fitted.map(({ N, L, weight }) => ({ x: N, L, ...(weight === undefined ? {} : { weight }) }));
+    const { draws, ...found } = fitCurve(own, { ...withBreakBounds(own, curve), keep_draws: true });
+    const { x } = found.range;
+    return {
+      fit: found,
+      rms: found.rms,
+      range: { N: x, D: x, C: x },
+      loss: ({ N }: FitPoint) => predictCurve(found, N),
+      drawn: drawnFits({ ...plain(found), ...(draws ? { draws } : {}) }).map(
+        (drawn) =>
+          ({ N }: FitPoint) =>
+            predictCurve(drawn, N),
+      ),
+    };
+  };
+  const report = holdOutBy(runs, options, fit, condition);
+  const windows = report.windows.map((window) => ({
+    ...window,
+    held_out: window.held_out.replace('size', column).replace('compute', column),
+  }));
+  return { ...report, windows };
+}
+
+/** What the draws are of. */
+const plain = ({ law, params, bootstrap }: Omit<CurveFit, 'draws'>) => ({ law, params, bootstrap });
+
+/** Several laws in one variable on the same points, by hold-out error and by information criterion.
+ * @throws LabError as `compareLaws`. */
+export function compareCurves(
+  points: readonly NamedPoint[],
+  options: Omit<CurveHoldoutOptions, 'law'> & { laws: readonly string[] },
+): Comparison<CurveFit> {
+  const { laws, holdout = 'largest', column, ...rest } = options;
+  return compareBy(laws, holdout, {
+    fit: (law) => fitCurve(points, { ...withBreakBounds(points, { ...rest, law }), bootstrap: 0 }),
+    holdOut: (law) => holdOutCurve(points, { ...rest, law, holdout, ...(column === undefined ? {} : { column }) }),
+    num_free: ({ law }) => constrain(curveByName(law), rest).coordinates.length,
+  });
+}
+
+/** One curve under absolute error, Huber's with each of `deltas`, and squared error. @throws LabError as `fitCurve`. */
+export function scanCurveLosses(
+  points: readonly CurvePoint[],
+  deltas: readonly number[],
+  options: CurveOptions,
+): LossScanRow[] {
+  const { loss: _, delta: __, ...rest } = options;
+  return scanBy(deltas, (loss) => {
+    const own = { ...withBreakBounds(points, rest), ...loss, bootstrap: 0, keep_draws: false };
+    const { params, rms, converged } = fitCurve(points, own);
+    return { params, exponents: null, rms, converged };
+  });
+}

@@ -1,0 +1,54 @@
+/** @file Tasks of earlier submissions that are still in Slurm's queue: what a new start attaches to instead of submitting
+ * the same runs again, and what keeps a sweep on this machine out of the folder.
+ */
+import { LabError } from '../../lib/errors.ts';
+import { SlurmError } from './programs.ts';
+import { arrayIds, phaseOf, type QueuedTask, readQueue, taskKey } from './queue.ts';
+import { closeSubmission, openSubmissions, type Submission } from './submission.ts';
+
+/** A task in the queue with the runs it was given. */
+export interface LiveTask {
+  submission: Submission;
+  task: number;
+  queued: QueuedTask;
+}
+
+/** The tasks of the folder's open submissions that wait or run; a submission without any is closed. Empty where nothing
+ * was ever submitted, without asking Slurm. Throws what `readQueue` throws. */
+export async function liveTasks(out_dir: string): Promise<LiveTask[]> {
+  const submissions = openSubmissions(out_dir);
+  const queue = await readQueue(submissions.flatMap(({ arrays }) => arrays.map(({ name }) => name)));
+  return submissions.flatMap((submission) => {
+    const live = submission.arrays.flatMap(({ name, first_task, num_tasks }) =>
+      Array.from({ length: num_tasks }, (_, index) => ({ queued: queue.get(taskKey(name, index)), index })).flatMap(
+        ({ queued, index }) =>
+          queued === undefined || phaseOf(queued) === 'over' ? [] : [{ submission, task: first_task + index, queued }],
+      ),
+    );
+    if (live.length === 0) closeSubmission(out_dir, submission);
+    return live;
+  });
+}
+
+/** Throws `folder_held` where jobs of Slurm train in the folder, or may. */
+export async function refuseWhileQueued(out_dir: string): Promise<void> {
+  let live: LiveTask[];
+  try {
+    live = await liveTasks(out_dir);
+  } catch (error) {
+    const isUnknown = error instanceof SlurmError || (error instanceof LabError && error.exit === 'no_backend');
+    if (!isUnknown) throw error;
+    const why = error instanceof SlurmError ? error.message : 'squeue is not on the PATH';
+    throw new LabError(
+      'folder_held',
+      `folder ${out_dir} was handed to Slurm, which cannot be asked from here whether jobs still train there (${why}); start it where squeue answers, or, if no job is left, delete ${out_dir}/slurm`,
+    );
+  }
+  if (live.length === 0) return;
+  const num_running = live.filter(({ queued }) => phaseOf(queued) === 'active').length;
+  const ids = arrayIds(live.map(({ queued }) => queued));
+  throw new LabError(
+    'folder_held',
+    `folder ${out_dir} is held by Slurm ${ids.length === 1 ? 'job' : 'jobs'} ${ids.join(', ')} (${num_running} running, ${live.length - num_running} waiting); watch with --executor slurm, end with scancel ${ids.join(' ')}, or choose another folder with --out`,
+  );
+}
