@@ -71,9 +71,9 @@ function drawsOf(
   return { draws: again.draws, why: `intervals by ${bootstrap} replicates over ${cluster}` };
 }
 
-function attempt(fit: () => LawFit): LawFit | null {
+function attempt(refit: () => LawFit): LawFit | null {
   try {
-    return fit();
+    return refit();
   } catch (error) {
     if (error instanceof LabError && error.exit === 'too_little_data') return null;
     throw error;

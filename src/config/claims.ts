@@ -4,7 +4,7 @@
 import { z } from 'zod';
 
 /** One number of ours: a fit of one group under one counting. A claim's estimate is a sum of terms. */
-export const termSchema = z.strictObject({
+const termSchema = z.strictObject({
   times: z.number().default(1).describe('Factor of this term in the sum: 1 and -1 make a difference.'),
   study: z
     .string()

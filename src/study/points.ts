@@ -63,11 +63,15 @@ const ALIASES: Partial<Record<Quantity, readonly string[]>> = {
 /** Faults listed before the rest is only counted. */
 const MAX_LISTED = 20;
 
+/** A wider table is something else. */
+const MAX_COLUMNS = 10_000;
+
 /** A number as programs write it. */
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 
 /** Text of the table in a message: at most 60 characters. */
-const quoted = (text: string): string => `"${text.length > 60 ? `${text.slice(0, 57)}...` : text}"`;
+const short = (text: string): string => (text.length > 60 ? `${text.slice(0, 57)}...` : text);
+const quoted = (text: string): string => `"${short(text)}"`;
 
 /** The first 20 names. */
 const listed = (names: readonly string[]): string =>
@@ -112,7 +116,7 @@ function parseColumns(columns: string): Map<Quantity, string> {
     if (!SYMBOLS.includes(symbol as Quantity))
       throw new LabError(
         'usage',
-        `invalid --columns: unknown symbol ${quoted(symbol)}; the symbols are ${SYMBOLS.join(', ')}`,
+        `invalid --columns: unknown symbol ${short(symbol)}; the symbols are ${SYMBOLS.join(', ')}`,
       );
     if (wanted.has(symbol as Quantity)) throw new LabError('usage', `invalid --columns: ${symbol} is named twice`);
     wanted.set(symbol as Quantity, name);
@@ -125,6 +129,10 @@ function findColumns(
   header: readonly Cell[],
   { file, columns, needs }: { file: string; columns: string | undefined; needs: readonly Quantity[] },
 ): Map<Quantity, number> {
+  if (header.length > MAX_COLUMNS) {
+    const place = `${file}:${header[0]!.line}:1`;
+    throw new LabError('usage', `${place}: a header of ${header.length} columns; at most ${MAX_COLUMNS} are read`);
+  }
   const names = header.map((cell) => cell.text.trim());
   const wanted = columns === undefined ? new Map<Quantity, string>() : parseColumns(columns);
   const places = new Map<Quantity, number>();
@@ -168,7 +176,7 @@ function example(absent: readonly Quantity[], wanted: ReadonlyMap<Quantity, stri
     for (const column of inferred ?? [symbol]) if (!parts.has(column)) parts.set(column, likely(column) ?? '...');
   }
   const own = [...parts].filter(([symbol, name]) => symbol !== name);
-  return `--columns "${own.map(([symbol, name]) => `${symbol}=${name}`).join(',')}"`;
+  return `--columns "${own.map(([symbol, name]) => `${symbol}=${short(name)}`).join(',')}"`;
 }
 
 function meant(name: string, names: readonly string[]): string {
@@ -227,7 +235,7 @@ function readRow(
 function faultOf(symbol: Quantity, text: string, value: number): string | undefined {
   if (text === '') return 'the cell is empty';
   if (Number.isNaN(value)) return `${quoted(text)} is not a number`;
-  if (!Number.isFinite(value)) return `${quoted(text)} is too large`;
-  if (symbol === 'weight') return value < 0 ? `${text} is negative` : undefined;
-  return value > 0 ? undefined : `${text} is not positive`;
+  if (!Number.isFinite(value)) return `${short(text)} is too large`;
+  if (symbol === 'weight') return value < 0 ? `${short(text)} is negative` : undefined;
+  return value > 0 ? undefined : `${short(text)} is not positive`;
 }

@@ -79,7 +79,7 @@ describe('slurm-task', () => {
 
   beforeEach(() => {
     const out_dir = path.join(folder, 'study');
-    const plan = tinyPlan([{ run_id: 'a', num_steps: 4000 }]);
+    const plan = tinyPlan([{ run_id: 'a', num_steps: 1500 }]);
     writePlan(plan, out_dir);
     const cache_dir = path.join(folder, 'cache');
     const { submission } = prepareSubmission({

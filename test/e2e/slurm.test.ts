@@ -2,7 +2,7 @@
  * a task's time, a node that is lost, a controller that is away, Ctrl-C, a second start. Losses must be bit for bit those
  * of a sweep on this machine that nothing disturbed.
  */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -43,7 +43,7 @@ describe.skipIf(WITHOUT_SLURM !== '')(`sweep --executor slurm ${WITHOUT_SLURM}`,
   }, 300_000);
   afterEach(() => {
     for (const child of children.splice(0)) child.kill('SIGKILL');
-    cluster.quietly(() => cluster.run('scancel', '--user=root'));
+    cluster.cancelAll();
   });
   afterAll(() => cluster?.stop());
 
@@ -180,8 +180,6 @@ describe.skipIf(WITHOUT_SLURM !== '')(`sweep --executor slurm ${WITHOUT_SLURM}`,
     const sweep = start('slow', 'lost');
     await running('lost', 2);
     // A node that dies takes its processes with it.
-    const stepd = execFileSync('pgrep', ['-f', `slurmstepd: \\[[0-9]+\\.batch\\]`], { encoding: 'utf8' });
-    expect(stepd.trim().split('\n').length).toBeGreaterThan(0);
     const doomed = cluster
       .queue()
       .find((line) => line.endsWith(' n1'))!

@@ -142,9 +142,14 @@ export class SlurmCluster {
     }
   }
 
+  /** Ends all jobs. */
+  cancelAll(): void {
+    this.quietly(() => this.run('scancel', `--user=${userInfo().uid}`));
+  }
+
   /** Ends jobs and daemons and removes the folder. */
   async stop(): Promise<void> {
-    this.quietly(() => this.run('scancel', `--user=${userInfo().uid}`));
+    this.cancelAll();
     await this.until('empty queue', () => this.queue().length === 0, 20).catch(() => {});
     for (const name of this.#daemons.keys()) {
       await Promise.race([this.stopDaemon(name, 'SIGTERM'), sleep(5_000)]);

@@ -5,7 +5,7 @@
 import type { Claim, Specification } from '../../config/config.ts';
 import type { Diagnostic, DiagnosticName } from '../../fit/fit.ts';
 import { errorOf, sumOf } from './sum.ts';
-import { fitTerm, type RecordsOf, type Resampling, type TermFit } from './term.ts';
+import { type RecordsOf, type Resampling, type TermFit, type TermFitter, termFitter } from './term.ts';
 import { judgeConstant, judgeDirection, judgeExploratory, judgeNumber, type Verdict } from './verdict.ts';
 
 /** A claim, judged. */
@@ -34,13 +34,14 @@ const BLOCKING: Partial<Record<DiagnosticName, number>> = {
 
 /** Judges every claim on the records of its study. */
 export function judgeClaims(claims: readonly Claim[], recordsOf: RecordsOf, resampling: Resampling): ClaimResult[] {
-  return claims.map((claim) => judgeClaim(claim, recordsOf, resampling));
+  const fitOf = termFitter(recordsOf, resampling);
+  return claims.map((claim) => judgeClaim(claim, fitOf));
 }
 
-function judgeClaim(claim: Claim, recordsOf: RecordsOf, resampling: Resampling): ClaimResult {
-  const terms = claim.ours.map((term) => fitTerm(recordsOf, term, resampling)!);
+function judgeClaim(claim: Claim, fitOf: TermFitter): ClaimResult {
+  const terms = claim.ours.map((term) => fitOf(term)!);
   const specifications = claim.specifications.flatMap((name) => {
-    const variants = claim.ours.map((term) => fitTerm(recordsOf, term, { ...resampling, bootstrap: 0 }, name));
+    const variants = claim.ours.map((term) => fitOf(term, name));
     if (variants.every((variant) => variant === undefined)) return [];
     // A variant that means nothing for one term leaves that term as it is.
     const values = variants.map((variant, i) => (variant ?? terms[i]!).value);

@@ -6,7 +6,7 @@ import type { Switches } from '../../config/config.ts';
 import { formatFixed, formatInterval, MISSING } from '../../lib/format.ts';
 import { exponentsFigure, type ReportFigure, type Table, tableToText } from '../../report/report.ts';
 import { errorOf, sumOf } from './sum.ts';
-import { fitTerm, type RecordsOf, type Resampling } from './term.ts';
+import { type RecordsOf, type Resampling, termFitter } from './term.ts';
 import { Z90 } from './verdict.ts';
 
 /** A number with its 90% interval. */
@@ -39,14 +39,15 @@ export function followSwitches(
   recordsOf: RecordsOf,
   resampling: Resampling,
 ): SwitchSequence[] {
+  const fitOf = termFitter(recordsOf, resampling);
   return sequences.map(({ name, title, steps }) => {
-    const fits = steps.map(({ ours }) => fitTerm(recordsOf, ours, resampling)!);
+    const fits = steps.map(({ ours }) => fitOf(ours)!);
     return {
       name,
       title,
       steps: steps.map(({ label, ours: { group, params, flops }, theirs = null }, i) => {
-        const [before, fit] = [fits[i - 1], fits[i]!];
-        const pair = before ? [fit, before] : [];
+        const [before, own] = [fits[i - 1], fits[i]!];
+        const pair = before ? [own, before] : [];
         const signs = [{ times: 1 }, { times: -1 }];
         const { standard_error, is_paired } = before ? errorOf(signs, pair) : { standard_error: null, is_paired: null };
         const change = before
@@ -62,8 +63,8 @@ export function followSwitches(
           label,
           group,
           counting: flops === 'exact' ? `${params}, exact FLOPs` : params,
-          ours: estimateOf(fit.value, fit.standard_error),
-          refused: fit.refused,
+          ours: estimateOf(own.value, own.standard_error),
+          refused: own.refused,
           difference: change && { ...change, is_paired: is_paired === true },
           theirs,
         };

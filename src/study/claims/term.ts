@@ -2,7 +2,7 @@
  * The bootstrap resamples whole sizes with the same seed for every term, so that the replicates of two countings of the
  * same sizes belong together and a difference can be taken replicate by replicate.
  */
-import type { ClaimTerm, Specification } from '../../config/config.ts';
+import { type ClaimTerm, canonicalJson, type Specification } from '../../config/config.ts';
 import {
   type Diagnostic,
   type FitPoint,
@@ -56,41 +56,44 @@ interface Fitted {
   diagnostics: Diagnostic[];
 }
 
-/** The term on the records of a study. A specification that means nothing for its approach gives undefined. */
-export function fitTerm(
-  recordsOf: RecordsOf,
-  term: ClaimTerm,
-  resampling: Resampling,
-  specification?: Specification,
-): TermFit | undefined {
-  const records = recordsOf(term.study);
-  if (records === null) return refusedFit(`there is no study ${term.study} beside this one; train it first`, '');
-  const own = records.filter(({ group }) => group === term.group);
-  const variant = specification === undefined ? PRIMARY : variantOf(own, term, specification);
-  if (!variant) return undefined;
-  const ladder = [...new Set(own.map(({ model }) => model.d_model))].sort((x, y) => x - y).join();
-  try {
-    const { values, draws, standard_errors, ...rest } = FIT[term.approach](
-      own,
-      { ...term, ...variant.term },
-      {
-        ...variant,
-        ...resampling,
-      },
-    );
-    const { quantity } = term;
+/** Fits a term, or one under a specification; undefined for a specification that means nothing for its approach. */
+export type TermFitter = (term: ClaimTerm, specification?: Specification) => TermFit | undefined;
+
+/** A fitter of terms on the records of a study. Terms that differ in their quantity or factor alone share one fit. */
+export function termFitter(recordsOf: RecordsOf, resampling: Resampling): TermFitter {
+  const fits = new Map<string, Fitted | LabError>();
+  return (term, specification) => {
+    const records = recordsOf(term.study);
+    if (records === null) return refusedFit(`there is no study ${term.study} beside this one; train it first`, '');
+    const own = records.filter(({ group }) => group === term.group);
+    const variant = specification === undefined ? PRIMARY : variantOf(own, term, specification);
+    if (!variant) return undefined;
+    const ladder = [...new Set(own.map(({ model }) => model.d_model))].sort((x, y) => x - y).join();
+    const { quantity, times: _, ...recipe } = { ...term, ...variant.term };
+    // A specification is compared by its number alone, so it needs no replicates.
+    const how = { ...variant, ...resampling, ...(specification === undefined ? {} : { bootstrap: 0 }) };
+    const key = canonicalJson({ recipe, how });
+    if (!fits.has(key)) fits.set(key, fitOrRefusal(own, { ...term, ...variant.term }, how));
+    const fit = fits.get(key)!;
+    if (fit instanceof LabError) return refusedFit(fit.message, ladder);
+    const { values, draws, standard_errors, num_sizes, diagnostics } = fit;
     const value = values[quantity] ?? null;
     return {
       value,
       refused: value === null ? `approach ${term.approach} gives no ${quantity}` : null,
       draws: draws?.[quantity] ?? [],
       standard_error: standard_errors?.[quantity] ?? null,
-      ladder,
-      ...rest,
+      ...{ ladder, num_sizes, diagnostics },
     };
+  };
+}
+
+function fitOrRefusal(records: RunRecord[], term: ClaimTerm, how: Variant & Resampling): Fitted | LabError {
+  try {
+    return FIT[term.approach](records, term, how);
   } catch (error) {
-    if (!(error instanceof LabError) || error.exit !== 'too_little_data') throw error;
-    return refusedFit(error.message, ladder);
+    if (error instanceof LabError && error.exit === 'too_little_data') return error;
+    throw error;
   }
 }
 
