@@ -1,14 +1,16 @@
-/** @file Writes the generated parts of README.md: the result of the reference study and the data dictionary.
+/** @file Writes the generated parts of README.md: the result of the reference study, the committed studies with
+ * their claims, the laws and the data dictionary.
  * Usage, after `npm run build`: `node scripts/readme.mjs`, or `--check` to fail where the file is not current.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { loadConfig } from '../dist/config/config.js';
 import { listLaws } from '../dist/fit/fit.js';
 import { dataDictionary, readSweep } from '../dist/log/log.js';
-import { analyseRecords, formatSummary } from '../dist/study/study.js';
+import { analyseRecords, claimLines, claimTable, formatSummary } from '../dist/study/study.js';
 
 const README = new URL('../README.md', import.meta.url);
-const REFERENCE = 'runs/reference/quickstart';
+const FOLDER = 'runs/reference';
+const REFERENCE = `${FOLDER}/quickstart`;
 
 /** What the committed reference study found: figures and the summary that the study printed. */
 function result() {
@@ -49,7 +51,36 @@ function laws() {
   return ['| `--law` | form | reads | source |', '|---|---|---|---|', ...rows, batch.join(' | ').trim()].join('\n');
 }
 
-const SECTIONS = { result, laws, columns: () => dataDictionary('runs') };
+/** The committed studies, and the verdicts on the claims that they were made for. */
+function studies() {
+  const names = readdirSync(FOLDER).filter((name) => existsSync(`${FOLDER}/${name}/fit.json`));
+  const all = names.map((name) => {
+    const { config } = loadConfig([`${FOLDER}/${name}/study.yaml`]);
+    const { records } = readSweep(`${FOLDER}/${name}`);
+    const { claims, claims_frozen } = JSON.parse(readFileSync(`${FOLDER}/${name}/fit.json`, 'utf8'));
+    return { name, config, records, claims, claims_frozen };
+  });
+  const rows = all.map(({ name, config, records }) => {
+    const flops = records.reduce((sum, { flops: { six_n_total } }) => sum + six_n_total, 0);
+    const links = `[${name}](configs/${name}.yaml)`;
+    return `| ${links} | ${records.length} | ${flops.toExponential(1)} | ${config.description ?? ''} |`;
+  });
+  const judged = all.flatMap(({ name, config, claims, claims_frozen }) => {
+    if (claims.length === 0) return [];
+    const statements = new Map(config.claims.map((claim) => [claim.name, claim.statement]));
+    const claimRows = claimTable(claims).rows.map(({ cells: [claim, ...rest] }) =>
+      ['', statements.get(claim), ...rest, ''].join(' | ').trim(),
+    );
+    const [, ...notes] = claimLines(claims, claims_frozen).slice(-3);
+    return [
+      ...['', `Claims of \`${name}\` (${notes.map((line) => line.trim()).join('; ')}):`, ''],
+      ...['| statement | theirs | ours, 90% | verdict |', '|---|---|---|---|', ...claimRows],
+    ];
+  });
+  return ['| study | runs | 6 N D | about |', '|---|---|---|---|', ...rows, ...judged].join('\n');
+}
+
+const SECTIONS = { result, studies, laws, columns: () => dataDictionary('runs') };
 
 const before = readFileSync(README, 'utf8');
 const after = Object.entries(SECTIONS).reduce((text, [name, make]) => {

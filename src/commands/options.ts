@@ -31,6 +31,7 @@ export interface TrainOptions extends StudyOptions, DeviceOptions, SlurmOptions 
   maxHours?: number;
   maxFlops?: number;
   checkpointSeconds?: number;
+  hangSeconds?: number;
 }
 
 /** A number above 0, also as 1e12. */
@@ -122,6 +123,7 @@ export function withTraining(command: Command): Command {
       ).choices(['table', 'lines', 'ndjson']),
     )
     .option('--checkpoint-seconds <seconds>', 'time between checkpoints (default: 60)', positiveNumber)
+    .option('--hang-seconds <seconds>', 'silence after which a worker is killed (default: 900)', positiveNumber)
     .option('--dry-run', 'print the plan and train nothing')
     .option('--print-config', 'print the resolved study with the origin of every value, and stop');
 }

@@ -48,13 +48,14 @@ export function slurmRequest(options: TrainOptions): SlurmRequest | null {
   const { partition, arrayLimit, time, gpusPerRun, runsPerTask } = options;
   const own = { '--partition': partition, '--array-limit': arrayLimit, '--time': time, '--gpus-per-run': gpusPerRun };
   const slurm = { ...own, '--runs-per-task': runsPerTask, '--poll-seconds': options.pollSeconds };
-  const { workers, devices, slotsPerDevice } = options;
-  const local = { '--workers': workers, '--devices': devices, '--slots-per-device': slotsPerDevice };
+  const { workers, devices, slotsPerDevice, hangSeconds } = options;
+  const placing = { '--workers': workers, '--devices': devices, '--slots-per-device': slotsPerDevice };
   if (options.executor !== 'slurm') {
     refuse(slurm, 'needs --executor slurm');
     return null;
   }
-  refuse(local, 'is for one machine; with --executor slurm give --array-limit and --gpus-per-run');
+  refuse(placing, 'is for one machine; with --executor slurm give --array-limit and --gpus-per-run');
+  refuse({ '--hang-seconds': hangSeconds }, 'is for one machine; Slurm ends its tasks after --time');
   return {
     partition,
     array_limit: arrayLimit,

@@ -118,6 +118,7 @@ function runHere(
     threads: options.threads,
     adapter: options.adapter,
     ...(options.checkpointSeconds === undefined ? {} : { checkpoint_seconds: options.checkpointSeconds }),
+    ...(options.hangSeconds === undefined ? {} : { hang_seconds: options.hangSeconds }),
   });
 }
 

@@ -184,11 +184,18 @@ export function isoflopCut(
   return { points: cut, budgets, is_recut: true, diagnostics };
 }
 
-/** The budgets of the plan where they were planned in this counting; null otherwise. */
+/** The budgets of the plan where they were planned in this counting, or in one that counts these runs alike (`live` and
+ * `total` where every token occurs); null otherwise. */
 function plannedBudgets(records: readonly RunRecord[], { params, flops }: Counting): number[] | null {
-  const counting = flops === 'exact' ? 'exact' : `six_n_${params}`;
-  const budgets = records.filter((r) => r.budget_counting === counting).map((r) => r.budget_flops!);
-  return budgets.length > 0 ? [...new Set(budgets)].sort((x, y) => x - y) : null;
+  const isPlannedSo = ({ budget_counting, num_params }: RunRecord): boolean => {
+    if (flops === 'exact' || budget_counting === 'exact') return flops === budget_counting;
+    const planned = budget_counting?.replace(/^six_n_/, '') as Counting['params'] | undefined;
+    return planned !== undefined && num_params[planned] === num_params[params];
+  };
+  const budgets = records.filter(isPlannedSo).map((r) => r.budget_flops!);
+  return budgets.length > 0 && budgets.length === records.filter((r) => r.budget_flops !== null).length
+    ? [...new Set(budgets)].sort((x, y) => x - y)
+    : null;
 }
 
 function attempt<T>(run: () => T): Outcome<T> {

@@ -27,7 +27,7 @@ export { analyseRecords, type CountingFits, type GroupAnalysis, isoflopCut } fro
 export { freezeClaims } from './claims/freeze.ts';
 export { type ClaimPower, simulatePower } from './claims/power.ts';
 export { switchLines } from './claims/switches.ts';
-export { claimLines, powerLines } from './claims/table.ts';
+export { claimLines, claimTable, powerLines } from './claims/table.ts';
 export { exponentRows } from './exponent-rows.ts';
 export { forecastLines, freezeForecasts, hasForecasts, isForecast } from './forecasts.ts';
 export { type PointsFile, readPoints } from './points.ts';

@@ -35,6 +35,8 @@ export type ToWorker =
       adapter?: string;
       cache_dir: string;
       checkpoint_seconds: number;
+      /** Milliseconds between two heartbeats. */
+      heartbeat_ms: number;
     }
   | { type: 'run'; run: PlannedRun; run_dir: string }
   | { type: 'stop'; reason: StopReason };
@@ -48,8 +50,8 @@ export type FromWorker =
   | { type: 'done'; run_id: string; record: RunRecord }
   | { type: 'failed'; run_id: string; error: ErrorReport };
 
-/** Milliseconds between two heartbeats. */
-export const HEARTBEAT_MS = 5_000;
+/** Milliseconds between two heartbeats of a worker that is killed after `hang_seconds` of silence: four of them fit. */
+export const heartbeatMs = (hang_seconds: number): number => Math.min(5_000, hang_seconds * 250);
 
 /** Milliseconds at least between two progress messages of a worker: the supervisor must stay idle. */
 export const PROGRESS_MS = 500;

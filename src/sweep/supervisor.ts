@@ -10,7 +10,7 @@ import type { RunRecord, RunStatus } from '../log/record.ts';
 import { endedRecord } from './end-record.ts';
 import { describeExit, type Executor, type Place, type WorkerExit } from './executor.ts';
 import { type Job, JobQueue } from './job-queue.ts';
-import type { ErrorReport, FromWorker, StopReason } from './messages.ts';
+import { type ErrorReport, type FromWorker, heartbeatMs, type StopReason } from './messages.ts';
 import { isOutOfMemory, memoryAdvice, memoryOf } from './out-of-memory.ts';
 import type { SweepEvent } from './progress/events.ts';
 import { loseSlot, newSlot, type Slot, slotToFill, takeJob } from './slots.ts';
@@ -78,7 +78,7 @@ export class Supervisor {
     if (this.#queue.size === 0) return;
     const { places, jobs, hang_seconds } = this.#options;
     this.#watched_ms = performance.now();
-    const watch_ms = Math.min(5_000, hang_seconds * 250);
+    const watch_ms = heartbeatMs(hang_seconds);
     const watch = setInterval(() => this.#killSilent(watch_ms), watch_ms);
     try {
       const allGone = new Promise<void>((resolve) => {
@@ -126,9 +126,10 @@ export class Supervisor {
     );
     const slot = newSlot(index, place.device, link);
     this.#slots[index] = slot;
-    const { threads, adapter, cache_dir, checkpoint_seconds } = this.#options;
+    const { threads, adapter, cache_dir, checkpoint_seconds, hang_seconds } = this.#options;
     const named = adapter === undefined ? {} : { adapter };
-    slot.link.send({ type: 'start', backend: this.#backend, threads, ...named, cache_dir, checkpoint_seconds });
+    const times = { checkpoint_seconds, heartbeat_ms: heartbeatMs(hang_seconds) };
+    slot.link.send({ type: 'start', backend: this.#backend, threads, ...named, cache_dir, ...times });
   }
 
   /** An error in a handler is not a run's: a full disk stops the sweep, a bug of ours ends it; `run` throws both. */
@@ -332,7 +333,8 @@ export class Supervisor {
    * said meanwhile is still unread, so their silence counts from now. */
   #killSilent(watch_ms: number): void {
     const { hang_seconds } = this.#options;
-    const hasSlept = secondsSince(this.#watched_ms) > (10 * watch_ms) / 1000;
+    // Two periods and the age of a heartbeat are less silence than a worker is killed for.
+    const hasSlept = secondsSince(this.#watched_ms) > (2 * watch_ms) / 1000;
     this.#watched_ms = performance.now();
     for (const slot of this.#slots) {
       if (slot.state === 'gone') continue;

@@ -8,14 +8,7 @@ import type { BackendInfo } from '../backend/backend.ts';
 import { LabError } from '../lib/errors.ts';
 import type { GpuFacts } from '../log/record.ts';
 import { readGpu } from './gpu-facts.ts';
-import {
-  type ErrorReport,
-  type FromWorker,
-  HEARTBEAT_MS,
-  PROGRESS_MS,
-  type StopReason,
-  type ToWorker,
-} from './messages.ts';
+import { type ErrorReport, type FromWorker, PROGRESS_MS, type StopReason, type ToWorker } from './messages.ts';
 import { startWatchdog } from './watchdog.ts';
 
 type Start = Extract<ToWorker, { type: 'start' }>;
@@ -37,7 +30,6 @@ if (process.platform !== 'win32') process.on('SIGUSR1', () => stop('preempted'))
 // The reader of these pipes may be gone; what a library prints must not end the run that is being checkpointed.
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
-setInterval(() => send({ type: 'heartbeat' }), HEARTBEAT_MS).unref();
 
 async function receive(message: ToWorker): Promise<void> {
   if (message.type === 'stop') return stop(message.reason);
@@ -50,6 +42,7 @@ async function receive(message: ToWorker): Promise<void> {
 
 async function startUp(message: Start): Promise<void> {
   start = message;
+  setInterval(() => send({ type: 'heartbeat' }), message.heartbeat_ms).unref();
   try {
     const { startBackend } = await import('../backend/backend.ts');
     const started = await startBackend(message.backend, { threads: message.threads, adapter: message.adapter });

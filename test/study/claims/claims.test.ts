@@ -89,6 +89,13 @@ describe('judgeClaims', () => {
     expect(both[0]!.standard_error).toBeCloseTo(Math.hypot(both[1]!.standard_error!, both[2]!.standard_error!), 12);
   });
 
+  it('gives no verdict on what was found undecidable beforehand, only the number with its interval', () => {
+    const open = judge({ value: 0.5, margin: 0.05 });
+    const exploratory = judge({ value: 0.5, margin: 0.05, exploratory: true });
+    expect(exploratory.verdict).toEqual({ ...open.verdict, outcome: 'exploratory' });
+    expect(exploratory.estimate).toBe(open.estimate);
+  });
+
   it('judges no constant, and nothing of a group that cannot be fitted', () => {
     expect(judge({ kind: 'constant', value: 1 }).verdict.outcome).toBe('not comparable');
     const verdict = judge({ value: 0.5, margin: 0.05 }, grid().slice(0, 3)).verdict;
