@@ -13,6 +13,7 @@ import {
 } from '../fit/fit.ts';
 import { LabError } from '../lib/errors.ts';
 import { fitPath } from '../log/log.ts';
+import { requireFit, requireGroups } from './fit-file.ts';
 import { note } from './output.ts';
 import type { PredictOptions } from './predict-options.ts';
 import { type FittedGroup, ofStudy } from './predict-study.ts';
@@ -66,10 +67,14 @@ function readFit(source: string, options: PredictOptions): Known {
   } catch (error) {
     throw new LabError('usage', `cannot read a fit from ${file}: ${(error as Error).message}`, { cause: error });
   }
+  if (value === null || typeof value !== 'object') throw new LabError('usage', `${file} holds no fit`);
   if (Array.isArray(value['groups']))
-    return { kind: 'law', fit: ofStudy(file, value['groups'] as FittedGroup[], options) };
+    return {
+      kind: 'law',
+      fit: lawOf(file, ofStudy(file, requireGroups(file, value['groups'] as FittedGroup[]), options)),
+    };
   if (typeof value['B_star'] === 'number' && typeof value['alpha_B'] === 'number')
-    return { kind: 'batch', fit: value as unknown as CriticalBatch & { diagnostics: Diagnostic[] } };
+    return { kind: 'batch', fit: requireFit(file, value as unknown as CriticalBatch & { diagnostics: Diagnostic[] }) };
   const known = listLaws().find(({ name }) => name === value['law']);
   if (!known || typeof value['params'] !== 'object') {
     const has_exponents = 'budgets' in value || 'steps' in value;
@@ -81,6 +86,13 @@ function readFit(source: string, options: PredictOptions): Known {
     );
   }
   if (known.inputs.length === 1 && typeof value['x'] === 'string')
-    return { kind: 'curve', fit: value as unknown as KnownCurve };
-  return { kind: 'law', fit: value as unknown as LawFit };
+    return { kind: 'curve', fit: requireFit(file, value as unknown as KnownCurve, known.params) };
+  return { kind: 'law', fit: lawOf(file, value as unknown as LawFit) };
+}
+
+/** The fit of a law in several variables, whole. */
+function lawOf(file: string, fit: LawFit): LawFit {
+  const known = listLaws().find(({ name }) => name === fit.law);
+  if (!known) throw new LabError('usage', `${file} is a fit of ${JSON.stringify(fit.law)}, which is no law`);
+  return requireFit(file, fit, known.params);
 }

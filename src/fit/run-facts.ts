@@ -26,6 +26,8 @@ export interface RunFacts {
   validation: string;
   /** Mean training loss at the end; null where it was not kept. */
   train_loss: number | null;
+  /** Equal for runs whose last training batches were the same tokens. */
+  last_batches: string;
   /** Exact entropy of the language, and the true loss of the tokens scored, nats a token; null where unknown. */
   entropy: number | null;
   true_loss: number | null;

@@ -14,8 +14,11 @@ export interface ProcessIdentity {
 }
 
 /** The identity of this process. */
-export function ownIdentity(): ProcessIdentity {
-  return { pid: process.pid, host: hostname(), boot_id: bootId(), start_ticks: startTicks(process.pid) };
+export const ownIdentity = (): ProcessIdentity => identityOf(process.pid);
+
+/** The identity of the process `pid` of this machine. */
+export function identityOf(pid: number): ProcessIdentity {
+  return { pid, host: hostname(), boot_id: bootId(), start_ticks: startTicks(pid) };
 }
 
 /** Whether the process that `identity` names still lives: 'elsewhere' when it is of another host and nobody here can

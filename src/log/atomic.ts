@@ -57,10 +57,12 @@ export function writeFully(file: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
 }
 
-/** Removes the temp files that a killed writer left in `dir`. Only for the folder's one writer. */
-export function removeTempFiles(dir: string): void {
+/** Removes the temp files that a killed writer left in `dir`: all, or those of the files `of`. Only for the one writer of
+ * the folder, or of these files. */
+export function removeTempFiles(dir: string, of: readonly string[] = ['']): void {
   for (const name of namesIn(dir)) {
-    if (name.startsWith('.') && name.endsWith('.tmp')) rmSync(join(dir, name), { force: true });
+    if (name.endsWith('.tmp') && of.some((file) => name.startsWith(`.${file}`)))
+      rmSync(join(dir, name), { force: true });
   }
 }
 

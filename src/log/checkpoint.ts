@@ -117,13 +117,15 @@ export function latestCheckpoint(
   { config_hash, backend, instruction_set }: { config_hash: string; backend: string; instruction_set: string },
   warnings: string[],
 ): Checkpoint | null {
-  for (const { path } of listCheckpoints(runDir)) {
+  const files = listCheckpoints(runDir);
+  for (const [i, { path }] of files.entries()) {
     let checkpoint: Checkpoint;
     try {
       checkpoint = readCheckpoint(path);
     } catch (error) {
       if (!(error instanceof LabError)) throw error;
-      warnings.push(`${error.message}; going back to the checkpoint before it`);
+      const isLast = i === files.length - 1;
+      warnings.push(`${error.message}; ${isLast ? 'starting the run over' : 'going back to the checkpoint before it'}`);
       continue;
     }
     const { state } = checkpoint;

@@ -2,7 +2,7 @@
  * The record's schema itself is in record.ts, which other folders may import directly.
  */
 export { archiveSweep } from './archive.ts';
-export { writeFileAtomic, writeJsonAtomic } from './atomic.ts';
+export { removeTempFiles, writeFileAtomic, writeJsonAtomic } from './atomic.ts';
 export {
   type Checkpoint,
   type CheckpointState,

@@ -21,6 +21,7 @@ export function factsOf(records: readonly RunRecord[], { params }: Counting): Ru
     epochs: record.epochs,
     validation: validationOf(record),
     train_loss: record.train_loss,
+    last_batches: [record.num_tokens, record.batch_size, record.data_seed, record.corpus.sha256].join('/'),
     entropy: record.entropy_nats,
     true_loss: record.true_val_loss,
   }));

@@ -28,8 +28,9 @@ export function workerUrl(): URL {
   return url;
 }
 
-/** An executor that forks `url` for each worker, with the environment of its place. */
-export function localExecutor(url: URL): Executor {
+/** An executor that forks `url` for each worker, with the environment of its place. `onFork` is told its pid before it
+ * is told anything itself; where that throws, the worker is killed. */
+export function localExecutor(url: URL, onFork: (pid: number) => void = () => {}): Executor {
   return ({ onMessage, onExit }, { env }) => {
     const child = fork(url, [], {
       execArgv: [],
@@ -37,6 +38,12 @@ export function localExecutor(url: URL): Executor {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: process.platform !== 'win32',
     });
+    try {
+      if (child.pid !== undefined) onFork(child.pid);
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw error;
+    }
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8');

@@ -49,6 +49,8 @@ export interface TrainOptions {
 interface TrainHooks {
   /** Called once it is known that the runs can be placed, before the first one starts; returns notes to show. */
   prepare?: () => string[];
+  /** Told the pid of every worker before it is given a run. */
+  onWorker?: (pid: number) => void;
   /** Given a way to end all workers at once with nothing written, for when the runs turn out to be another's. */
   onStart?: (abandon: () => void) => void;
 }
@@ -58,7 +60,7 @@ interface TrainHooks {
 export async function trainRuns(
   runs: readonly FoundRun[],
   options: TrainOptions,
-  { prepare, onStart }: TrainHooks = {},
+  { prepare, onWorker, onStart }: TrainHooks = {},
 ): Promise<SweepResult> {
   const start_ms = performance.now();
   const { out_dir, is_color, stream = process.stderr } = options;
@@ -72,7 +74,7 @@ export async function trainRuns(
 
   const progress = startProgress(options.progress, { stream, is_color });
   const supervisor = new Supervisor({
-    executor: localExecutor(options.worker_url ?? workerUrl()),
+    executor: localExecutor(options.worker_url ?? workerUrl(), onWorker),
     jobs: todo.map((found) => ({ run: found.run, run_dir: found.run_dir, from_step: stepsDone(found) })),
     places,
     backend,

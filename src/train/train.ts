@@ -96,8 +96,9 @@ export async function trainRun(job: TrainJob): Promise<RunRecord> {
     throw error;
   } finally {
     tf.dispose(run.state as unknown as tf.TensorContainer);
-    writer.close();
     freeMemory();
+    // Last, since a full disk lets it throw.
+    writer.close();
   }
 }
 

@@ -64,9 +64,10 @@ export async function inject(kind: Kind, sweep: SweepProcess, rng: Rng): Promise
   return null;
 }
 
-/** All kinds as often as they are in the deck, shuffled. */
-export function shuffledDeck(rng: Rng): Kind[] {
-  const deck = (Object.keys(KINDS) as Kind[]).flatMap((kind) => Array<Kind>(KINDS[kind]).fill(kind));
+/** The kinds as often as they are in the deck, or each once, shuffled. */
+export function shuffledDeck(rng: Rng, { each_once = false } = {}): Kind[] {
+  const kinds = Object.keys(KINDS) as Kind[];
+  const deck = each_once ? kinds : kinds.flatMap((kind) => Array<Kind>(KINDS[kind]).fill(kind));
   for (let i = deck.length - 1; i > 0; i--) {
     const j = randomInt(rng, i + 1);
     [deck[i], deck[j]] = [deck[j]!, deck[i]!];

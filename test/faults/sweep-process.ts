@@ -30,12 +30,17 @@ export interface SweepCommand {
   out_dir: string;
   cache_dir: string;
   backend: string;
+  /** Default 0.1. */
+  checkpoint_seconds?: number;
 }
 
 /** Starts the sweep. */
-export function startSweep({ config, out_dir, cache_dir, backend }: SweepCommand, mark: string): SweepProcess {
+export function startSweep(
+  { config, out_dir, cache_dir, backend, checkpoint_seconds = 0.1 }: SweepCommand,
+  mark: string,
+): SweepProcess {
   const options = ['--out', out_dir, '--backend', backend, '--workers', '2', '--progress', 'ndjson'];
-  const times = ['--checkpoint-seconds', '0.1', '--hang-seconds', String(HANG_SECONDS)];
+  const times = ['--checkpoint-seconds', String(checkpoint_seconds), '--hang-seconds', String(HANG_SECONDS)];
   const child = spawn(process.execPath, [CLI, 'sweep', config, ...options, ...times], {
     env: { ...process.env, SCALING_LAB_CACHE: cache_dir, [MARK]: mark },
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -78,6 +78,7 @@ describe('on sound data few diagnostics fire', () => {
             epochs: 0.5,
             validation: 'one',
             train_loss: loss * Math.exp(0.05 * normal(rng)),
+            last_batches: `${i}/${step}`,
             entropy: null,
             true_loss: null,
           };

@@ -20,6 +20,7 @@ const sound = (changes: (run: RunFacts, i: number) => Partial<RunFacts> = () => 
       epochs: null,
       validation: '16384 tokens of one text',
       train_loss: L * (1 + 0.05 * (-1) ** i),
+      last_batches: String(i),
       entropy: null,
       true_loss: null,
     };
@@ -157,6 +158,11 @@ describe('val_shift', () => {
     expect(names(gap(0.1, 8))).toEqual([]);
     expect(names(gap(0.01, 0.5))).toEqual([]);
     expect(names(gap(-0.02, null))).toEqual([]);
+  });
+
+  it('not where all runs ended on the same batches, which one gap speaks of, however many runs', () => {
+    const ended = (last_batches: string) => sound(({ L }) => ({ epochs: 0.5, train_loss: L! / 1.07, last_batches }));
+    expect(names(ended('the same'))).toEqual([]);
   });
 
   it('where the scored tokens are off the entropy by more than E errs', () => {

@@ -136,9 +136,13 @@ function ofValidation(runs: readonly RunFacts[], floor_error: number | null): Di
         { sets, runs: sets.map((set) => finished.filter(({ validation }) => validation === set).length) },
       ),
     );
-  const gaps = finished.flatMap(({ L, train_loss, epochs }) =>
-    train_loss !== null && train_loss > 0 && (epochs ?? 0) <= 1 ? [Math.log(L! / train_loss)] : [],
-  );
+  // Runs that end on the same batches share what those tokens are like: they count as one.
+  const byBatches = new Map<string, number[]>();
+  for (const { L, train_loss, epochs, last_batches } of finished) {
+    if (train_loss === null || !(train_loss > 0) || (epochs ?? 0) > 1) continue;
+    byBatches.set(last_batches, [...(byBatches.get(last_batches) ?? []), Math.log(L! / train_loss)]);
+  }
+  const gaps = [...byBatches.values()].map((own) => own.reduce((sum, gap) => sum + gap, 0) / own.length);
   const sorted = [...gaps].sort((x, y) => x - y);
   const typical = sorted[Math.floor(sorted.length / 2)] ?? 0;
   // A quarter of the gaps may have the other sign: in sound runs half of them have.
@@ -148,7 +152,7 @@ function ofValidation(runs: readonly RunFacts[], floor_error: number | null): Di
       warn(
         'val_shift',
         `validation losses lie ${(100 * Math.expm1(typical)).toFixed(0)}% above training losses in the median of ${gaps.length} ` +
-          'runs that saw no token twice: the validation text is of another kind; the floor and the exponents are those ' +
+          'runs that saw no token twice and ended on different ones: the validation text is of another kind; the floor and the exponents are those ' +
           'of the shifted text; hold out a random share instead',
         { median_log_ratio: typical, num_runs: gaps.length, above: same, limit: SHIFT },
       ),
