@@ -6,21 +6,21 @@ import { z } from 'zod';
 import { LabError } from '../lib/errors.ts';
 
 const numbers = z.record(z.string(), z.number());
-const range = z.tuple([z.number(), z.number()]);
 /** A number that was not finite is null in JSON. */
+const range = z.tuple([z.number().nullable(), z.number().nullable()]);
 const draws = z
   .record(z.string(), z.array(z.number().nullable()))
   .refine((all) => new Set(Object.values(all).map(({ length }) => length)).size <= 1, 'they are not of one length');
 
 const fitSchema = z.looseObject({
   params: numbers,
-  range: z.record(z.string(), range.nullable()).nullish(),
-  intervals: z.record(z.string(), z.tuple([z.number().nullable(), z.number().nullable()]).nullable()).nullish(),
-  draws: draws.nullish(),
+  range: z.record(z.string(), range).optional(),
+  intervals: z.record(z.string(), range.nullable()).nullish(),
+  draws: draws.optional(),
   exponents: z.record(z.string(), z.number().nullable()).nullish(),
-  residuals: z.looseObject({ rms: z.number() }).nullish(),
-  num_points: z.int().nonnegative().nullish(),
-  num_free: z.int().nonnegative().nullish(),
+  residuals: z.looseObject({ rms: z.number() }).optional(),
+  num_points: z.int().nonnegative().optional(),
+  num_free: z.int().nonnegative().optional(),
   bootstrap: z
     .looseObject({ replicates: z.int().nonnegative().max(1e6), cluster: z.string(), level: z.number().gt(0).lt(1) })
     .nullish(),
@@ -46,7 +46,7 @@ const groupsSchema = z.array(
             loss: z.looseObject({ name: z.enum(['huber', 'lad', 'mse']), delta: z.number().nullish() }),
           })
           .nullable(),
-        chinchilla_refused: z.string().nullable(),
+        chinchilla_refused: z.string().nullish(),
       }),
     ),
   }),

@@ -5,6 +5,7 @@
  * Ids are the rows of the embedding table; there are no special tokens.
  */
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import { LabError } from '../lib/errors.ts';
 import { bpeTokenizer } from './bpe-tokenizer.ts';
 import { byteFromChar, byteTokenizer, charFromByte } from './byte-tokenizer.ts';
@@ -48,18 +49,33 @@ function unreadable(file: string, why: string): LabError {
   return new LabError('usage', `cannot read tokenizer ${file}: ${why}; write it again with \`scaling-lab corpus\``);
 }
 
+/** What of a tokenizer.json is read. */
+const fileSchema = z.looseObject({
+  model: z
+    .looseObject({
+      vocab: z.record(z.string(), z.int().nonnegative()).optional(),
+      merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])).optional(),
+    })
+    .optional(),
+  pre_tokenizer: z.looseObject({ type: z.string().optional(), use_regex: z.boolean().optional() }).nullish(),
+});
+
 /** The tokenizer in the text of a tokenizer.json; `file` is for messages. Reads what `tokenizerJson` writes, and
  * GPT-2-like byte-level BPE files of others that hold all 256 bytes. */
 export function parseTokenizer(json: string, file: string): Tokenizer {
-  let parsed: {
-    model?: { vocab?: Record<string, number>; merges?: (string | [string, string])[] };
-    pre_tokenizer?: { type?: string; use_regex?: boolean } | null;
-  };
+  let value: unknown;
   try {
-    parsed = JSON.parse(json);
+    value = JSON.parse(json);
   } catch (error) {
     throw unreadable(file, (error as Error).message);
   }
+  const checked = fileSchema.safeParse(value ?? {});
+  if (!checked.success) {
+    const [issue] = checked.error.issues;
+    throw unreadable(file, `${issue?.path.join('.') || 'it'}: ${issue?.message}`);
+  }
+  // As it was: a checked copy would lose a token that is called __proto__.
+  const parsed = (value ?? {}) as z.infer<typeof fileSchema>;
   const entries = Object.entries(parsed?.model?.vocab ?? {}).sort((a, b) => a[1] - b[1]);
   if (entries.length === 0) throw unreadable(file, 'model.vocab is missing or empty');
   const gap = entries.findIndex(([, id], i) => id !== i);

@@ -9,7 +9,7 @@ import { isMainThread, Worker, workerData } from 'node:worker_threads';
 const POLL_MS = 500;
 
 /** Orphan for this long and the process is killed: with POLL_MS and a margin, gone within 5 s. */
-const GRACE_MS = 4_000;
+const GRACE_MS = 3_500;
 
 interface WatchdogData {
   watchdog_parent_pid: number;

@@ -60,6 +60,7 @@ describe('sweep --executor slurm', () => {
     [2, '--partition needs --executor slurm', ['sweep', 'small.yaml', '--partition', 'cpu']],
     [2, '--workers is for one machine', slurm('--workers', '2')],
     [2, '--devices is for one machine', slurm('--devices', 'auto')],
+    [2, '--hang-seconds is for one machine', slurm('--hang-seconds', '9')],
     [2, 'invalid --partition: "a b"', slurm('--partition', 'a b')],
     [2, 'invalid --time: "1h"', slurm('--time', '1h', '--dry-run')],
     [2, 'a whole number of at least 1', slurm('--array-limit', '0')],

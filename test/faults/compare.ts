@@ -54,7 +54,7 @@ export function compareSweeps(reference: string, dir: string): Comparison {
 export const problemsIn = (dir: string) => verifySweep(dir, { countFlops, countParams, paramShapes }).problems;
 
 /** Every file below `dir` that a sweep does not leave when it ends. */
-export function leftovers(dir: string): string[] {
+function leftovers(dir: string): string[] {
   const kept = /^(plan\.json|study\.yaml|run\.json|metrics\.jsonl|checkpoint-\d+\.safetensors)$/;
   return readdirSync(dir, { withFileTypes: true, recursive: true })
     .filter((entry) => !entry.isDirectory() && !kept.test(entry.name))

@@ -162,7 +162,7 @@ async function disturb(
   const { rng, report } = harness;
   while (hasFaults(harness)) {
     const moment = await randomMoment(rng, sweep, out_dir);
-    if (sweep.exit !== null) return false;
+    if (sweep.exit !== null || !hasFaults(harness)) return false;
     if (harness.deck.length === 0) harness.deck = shuffledDeck(rng);
     const kind = harness.deck.pop()!;
     // Counted before it is done, so that lanes side by side inject no more than was asked for.

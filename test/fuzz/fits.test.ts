@@ -45,7 +45,7 @@ it(
       ...files.map((file) => bentJson(JSON.parse(file)).map((value) => JSON.stringify(value) ?? '')),
     );
     await fuzzAsync(2, fc.tuple(bent, fc.constantFrom(...ASKED)), async ([text, asked]) => {
-      writeFileSync(path, text); writeFileSync('/tmp/lastcase.json', text);
+      writeFileSync(path, text);
       const { code, err } = await lab('predict', path, ...asked);
       expectClean();
       if (![0, 2, 4].includes(code)) throw new Error(`exit ${code}: ${err}`);

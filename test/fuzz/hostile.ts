@@ -146,9 +146,9 @@ export function bentJson(base: unknown): fc.Arbitrary<unknown> {
     for (const { at, how, value, key } of changes) {
       const places = placesIn(root);
       const [holder, name] = places[at % places.length]!;
-      if (how === 'set') put(holder, name, value);
+      if (how === 'set') put(holder, name, structuredClone(value));
       else if (how === 'delete' && holder !== root) delete holder[name];
-      else put(holder, key, value);
+      else put(holder, key, structuredClone(value));
     }
     return root.value;
   });

@@ -66,6 +66,14 @@ describe('removeTempFiles', () => {
     expect(readdirSync(dir).sort()).toEqual(['.keep', 'notes.tmp', 'run.json']);
     expect(existsSync(join(dir, 'run.json'))).toBe(true);
   });
+
+  it('keeps to the files that it is told of', () => {
+    const dir = temporaryFolder();
+    const [own, other] = ['.plan.json.77.0a1b2c3d.tmp', '.report.html.78.0a1b2c3d.tmp'];
+    for (const name of [own, other]) writeFileSync(join(dir, name), '');
+    removeTempFiles(dir, ['plan.json.']);
+    expect(readdirSync(dir)).toEqual([other]);
+  });
 });
 
 function catchError(run: () => void): unknown {

@@ -29,7 +29,7 @@ export function claimTable(claims: readonly ClaimResult[]): Table {
 /** The table that ends a study, a line an element; empty without claims. */
 export function claimLines(claims: readonly ClaimResult[], freezing: Freezing | null): string[] {
   if (claims.length === 0) return [];
-  const judged = claims.filter(({ kind }) => kind !== 'constant').length;
+  const judged = claims.filter(({ kind, verdict }) => kind !== 'constant' && verdict.outcome !== 'exploratory').length;
   return [
     'claims:',
     ...tableToText(claimTable(claims))
