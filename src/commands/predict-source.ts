@@ -63,7 +63,8 @@ function readFit(source: string, options: PredictOptions): Known {
   const file = isFolder(source) ? fitPath(source) : source;
   let value: Json;
   try {
-    value = JSON.parse(readFileSync(file, 'utf8')) as Json;
+    // A key that schemas pass over and loops do not.
+    value = JSON.parse(readFileSync(file, 'utf8'), (key, own) => (key === '__proto__' ? undefined : own)) as Json;
   } catch (error) {
     throw new LabError('usage', `cannot read a fit from ${file}: ${(error as Error).message}`, { cause: error });
   }

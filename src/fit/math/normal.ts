@@ -7,10 +7,12 @@
 /** Standard deviations beyond which the tail is zero for all purposes here. */
 const FAR = 8;
 
-/** P(Z <= z), absolute error about 1e-15. */
+/** P(Z <= z), absolute error about 1e-15; NaN of NaN. */
 export function normalCdf(z: number): number {
   if (z > FAR) return 1;
   if (z < -FAR) return 0;
+  // Its series would never end.
+  if (Number.isNaN(z)) return z;
   let sum = z;
   let term = z;
   let before = 0;
