@@ -60,8 +60,8 @@ function nameFault(run_id: string): string | null {
 
 /** The totals are of the runs of the last plan; those of earlier ones stand behind them. */
 function checkTotals(plan: PlanFile, path: string, report: Report): void {
-  const totals = plan['totals'] as { num_runs?: unknown; num_tokens?: unknown; flops?: unknown } | undefined;
-  if (totals === undefined) return;
+  if (plan['totals'] === undefined) return;
+  const totals = (plan['totals'] ?? {}) as { num_runs?: unknown; num_tokens?: unknown; flops?: unknown };
   const { num_runs } = totals;
   if (typeof num_runs !== 'number' || num_runs > plan.runs.length) {
     report(path, 'plan_counts', `totals.num_runs is ${shown(num_runs)}, ${plan.runs.length} runs are listed`);
