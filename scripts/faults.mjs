@@ -9,6 +9,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
+/** A worker may outlive its supervisor so long; the short version, which runs beside other tests, allows twice that. */
+const ORPHAN_SECONDS = 5;
+
 const { values } = parseArgs({
   options: {
     faults: { type: 'string', default: '200' },
@@ -56,4 +59,6 @@ for (const [count, what] of facts) console.log(`${String(count).padStart(5)}  ${
 const [orphan, minutes] = [report.longest_orphan_seconds.toFixed(1), (report.seconds / 60).toFixed(1)];
 console.log(`\nlongest life of a worker after its supervisor ${orphan} s; ${minutes} minutes in all`);
 for (const violation of report.violations) console.log(`violation: ${violation}`);
-process.exit(status ?? 1);
+const outlived = report.longest_orphan_seconds > ORPHAN_SECONDS;
+if (outlived) console.log(`violation: a worker outlived its supervisor by ${orphan} s, more than ${ORPHAN_SECONDS}`);
+process.exit(status || (outlived ? 1 : 0));

@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { loadConfig } from '../dist/config/config.js';
 import { listLaws } from '../dist/fit/fit.js';
 import { dataDictionary, readSweep } from '../dist/log/log.js';
-import { analyseRecords, claimLines, claimTable, formatSummary } from '../dist/study/study.js';
+import { analyseRecords, claimNotes, claimTable, formatSummary } from '../dist/study/study.js';
 
 const README = new URL('../README.md', import.meta.url);
 const FOLDER = 'runs/reference';
@@ -71,7 +71,7 @@ function studies() {
     const claimRows = claimTable(claims).rows.map(({ cells: [claim, ...rest] }) =>
       ['', statements.get(claim), ...rest, ''].join(' | ').trim(),
     );
-    const [, ...notes] = claimLines(claims, claims_frozen).slice(-3);
+    const notes = claimNotes(claims, claims_frozen);
     return [
       ...['', `Claims of \`${name}\` (${notes.map((line) => line.trim()).join('; ')}):`, ''],
       ...['| statement | theirs | ours, 90% | verdict |', '|---|---|---|---|', ...claimRows],

@@ -116,7 +116,7 @@ export function holdoutLines(report: HoldoutReport | HoldoutReport<CurveFit>, x 
     percent(rms),
     percent(mean),
     percent(fitted_rms),
-    formatFixed(decades_beyond['C'], 1),
+    formatFixed(decades_beyond[x], 1),
   ]);
   const header = ['held out', 'fitted', 'held', 'error', 'mean', 'error where fitted', `decades of ${x} beyond`];
   return [

@@ -45,12 +45,12 @@ interface Repetition {
   /** Step of the checkpoint whose weights are the same; null where there was none to compare. */
   weights_same_at: number | null;
   difference: Difference | null;
-  /** The repetition was stopped by a signal before it was done. */
-  is_stopped: boolean;
+  /** The signal that stopped the repetition before it was done; null where none did. */
+  stopped_by: 'SIGINT' | 'SIGTERM' | null;
 }
 
-/** Trains the run that `source` and `run_id` name once more. Exits 0 where all is the same bits, 9 where not, 130 when
- * stopped. Throws `usage`, `no_backend`, `storage`. */
+/** Trains the run that `source` and `run_id` name once more. Exits 0 where all is the same bits, 9 where not, 130 or 143
+ * when stopped. Throws `usage`, `no_backend`, `storage`. */
 export async function reproCommand(source: string, run_id: string | undefined, options: ReproOptions): Promise<number> {
   const startMs = performance.now();
   const recorded = findRecorded(source, run_id);
@@ -61,7 +61,8 @@ export async function reproCommand(source: string, run_id: string | undefined, o
   const changes = changesSince(record, backend, captureEnvironment(), last?.state.instruction_set ?? null);
   for (const change of changes) note(options, change);
   const found = await repeat(recorded, { backend, last, options });
-  if (found.is_stopped && found.difference === null) return EXIT.interrupted;
+  if (found.stopped_by !== null && found.difference === null)
+    return found.stopped_by === 'SIGTERM' ? EXIT.terminated : EXIT.interrupted;
   const seconds = (performance.now() - startMs) / 1000;
   const is_same = found.difference === null;
   const value = { schema_version: SCHEMA_VERSION, run_id: record.run_id, is_same, ...found, changes, seconds };
@@ -116,9 +117,9 @@ async function repeat(
   const reached = Math.max(rows.at(-1)?.step ?? 0, record.eval_curve.at(-1)?.step ?? 0, last?.state.step ?? 0);
   let step = 0;
   let has_differed = false;
-  let is_stopped = false;
-  const stop = () => {
-    is_stopped = true;
+  let stopped_by: Repetition['stopped_by'] = null;
+  const stop = (signal: 'SIGINT' | 'SIGTERM') => {
+    stopped_by = signal;
   };
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
@@ -132,7 +133,7 @@ async function repeat(
       checkpoint_seconds: 1e9,
       should_stop: () => {
         step++;
-        return is_stopped || has_differed || (!is_over && step >= reached) ? 'cancelled' : null;
+        return stopped_by !== null || has_differed || (!is_over && step >= reached) ? 'cancelled' : null;
       },
       onProgress: ({ step: at, train_loss, num_steps }) => {
         if (losses.has(at) && losses.get(at) !== train_loss) has_differed = true;
@@ -142,7 +143,7 @@ async function repeat(
       },
       onWarning: (message) => note(options, `warning: ${message}`),
     });
-    return compare(record, { rows, last }, { repeated, folder, is_stopped });
+    return compare(record, { rows, last }, { repeated, folder, stopped_by });
   } finally {
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
@@ -158,17 +159,17 @@ const planOf = (record: RunRecord) => {
 function compare(
   record: RunRecord,
   { rows, last }: { rows: Parameters<typeof firstDifference>[0]; last: Checkpoint | null },
-  { repeated, folder, is_stopped }: { repeated: RunRecord; folder: string; is_stopped: boolean },
+  { repeated, folder, stopped_by }: { repeated: RunRecord; folder: string; stopped_by: Repetition['stopped_by'] },
 ): Repetition {
   const found = firstDifference(rows, readMetrics(folder));
   const num_evals_same = record.eval_curve.filter(
     ({ step, val_loss }, i) => repeated.eval_curve[i]?.step === step && repeated.eval_curve[i].val_loss === val_loss,
   ).length;
-  const result = { num_rows_same: found.num_same, num_evals_same, is_stopped };
+  const result = { num_rows_same: found.num_same, num_evals_same, stopped_by };
   // What was never trained is not compared.
-  const is_cut = is_stopped && found.difference?.repeated === 'is missing';
+  const is_cut = stopped_by !== null && found.difference?.repeated === 'is missing';
   if (is_cut) return { ...result, weights_same_at: null, difference: null };
-  const difference = found.difference ?? (is_stopped ? null : recordDifference(record, repeated));
+  const difference = found.difference ?? (stopped_by !== null ? null : recordDifference(record, repeated));
   const own = listCheckpoints(folder).find(({ step }) => step === last?.state.step);
   if (difference !== null || last === null || own === undefined) {
     return { ...result, weights_same_at: null, difference };

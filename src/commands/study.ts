@@ -4,13 +4,13 @@ import path from 'node:path';
 import { loadConfig, printConfig } from '../config/config.ts';
 import { EXIT, LabError } from '../lib/errors.ts';
 import { formatDuration } from '../lib/format.ts';
-import { readSweep } from '../log/log.ts';
+import { readSweep, snapshotPath } from '../log/log.ts';
 import { type RunRecord, SCHEMA_VERSION } from '../log/record.ts';
 import { claimLines, finishStudy, forecastLines, formatSummary, plainGroup, switchLines } from '../study/study.ts';
 import type { OutputOptions, TrainOptions } from './options.ts';
 import { note, printResult } from './output.ts';
 import { planFiles, printedConfig } from './plan-study.ts';
-import { dryRun, failureLines, snapshotPath, sweepExit, sweepStudy } from './train-study.ts';
+import { dryRun, failureLines, sweepExit, sweepStudy } from './train-study.ts';
 
 export interface StudyCommandOptions extends TrainOptions {
   /** Fit and report what is there, train nothing. */

@@ -1,9 +1,8 @@
 /** @file `plan`, `train` and `sweep`: from a study file to trained runs. */
-import path from 'node:path';
 import { loadConfig, printConfig } from '../config/config.ts';
 import { EXIT, LabError } from '../lib/errors.ts';
 import { formatDuration, formatNumber } from '../lib/format.ts';
-import { writeFileAtomic } from '../log/log.ts';
+import { snapshotPath, writeFileAtomic } from '../log/log.ts';
 import { SCHEMA_VERSION } from '../log/record.ts';
 import { formatPlan, remainingPlan } from '../plan/plan.ts';
 import { freezeClaims, freezeForecasts, hasForecasts, isForecast } from '../study/study.ts';
@@ -50,9 +49,6 @@ export async function planCommand(files: string[], options: TrainOptions): Promi
   return EXIT.ok;
 }
 
-/** The study as it was resolved, kept beside its runs: `report` reads it, and it is itself a study file. */
-export const snapshotPath = (dir: string) => path.join(dir, 'study.yaml');
-
 /** Trains what is left of the planned study of `files`. */
 export async function sweepStudy(study: PlannedStudy, files: string[], options: TrainOptions): Promise<SweepResult> {
   const { config, out_dir } = study;
@@ -88,6 +84,11 @@ async function inOrder(study: PlannedStudy, train: (part: PlannedStudy) => Promi
     if (first.interrupted) return first;
     const { bootstrap } = config.fit;
     freezeForecasts(out_dir, config.forecasts, plan.runs, { bootstrap, seed: config.seed });
+    const rest = await train(study);
+    // What the first part trained is no run "done before".
+    const num_early = [...finishedIds(study)].filter((id) => waiting.has(id)).length;
+    const wall_seconds = first.wall_seconds + rest.wall_seconds;
+    return { ...rest, num_skipped: first.num_skipped + num_early, wall_seconds };
   }
   return train(study);
 }

@@ -6,6 +6,8 @@ import { printValue } from './problems.ts';
 import type { Path, Report } from './run-rules.ts';
 import { asArray } from './valid.ts';
 
+type Fitted = Pick<ClaimTerm, 'study' | 'group' | 'rows' | 'approach'>;
+
 /** Checks the claims that are valid by themselves against the names of the study's blocks. */
 export function checkClaims(raw: unknown, groups: readonly string[], report: Report): void {
   const names = new Set<string>();
@@ -24,7 +26,11 @@ export function checkClaims(raw: unknown, groups: readonly string[], report: Rep
       report(path, 'a claim of kind number needs margin, the difference that no longer counts as equal');
     }
     claim.ours.forEach((term, j) => {
-      checkTerm(term, [...path, 'ours', j], groups, report);
+      const at: Path = [...path, 'ours', j];
+      checkTerm(term, at, groups, report);
+      if (term.approach !== 3 && !['a', 'b'].includes(term.quantity)) {
+        report([...at, 'quantity'], 'a constant of the law: it needs approach 3', { got: printValue(term.quantity) });
+      }
     });
   });
 }
@@ -47,15 +53,13 @@ export function checkSwitches(raw: unknown, groups: readonly string[], report: R
   });
 }
 
-function checkTerm(term: ClaimTerm, at: Path, groups: readonly string[], report: Report): void {
+/** What holds of every fit that a claim or a sequence names. */
+function checkTerm(term: Fitted, at: Path, groups: readonly string[], report: Report): void {
   if (term.study === undefined && !groups.includes(term.group)) {
     report([...at, 'group'], `no block of that name; there are ${groups.join(', ')}`, { got: printValue(term.group) });
   }
   if (term.rows === 'curves' && term.approach !== 2) {
     report([...at, 'rows'], 'budgets are cut from curves by approach 2 only', { got: printValue(term.approach) });
-  }
-  if (term.approach !== 3 && !['a', 'b'].includes(term.quantity)) {
-    report([...at, 'quantity'], 'a constant of the law: it needs approach 3', { got: printValue(term.quantity) });
   }
 }
 

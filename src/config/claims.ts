@@ -82,7 +82,7 @@ export const switchesSchema = z.strictObject({
     .array(
       z.strictObject({
         label: z.string().min(1).describe('What this step changes.'),
-        ours: termSchema,
+        ours: termSchema.omit({ times: true, quantity: true }).describe('The fit whose exponent a is followed.'),
         theirs: z.number().optional().describe("A paper's number for the same step."),
       }),
     )

@@ -316,7 +316,7 @@ export const studySchema = z.strictObject({
     .array(forecastSchema(amount))
     .default([])
     .describe('Runs to predict from the smaller ones before they are trained.'),
-  power: powerSchema.optional().describe('What `study --power` simulates before the runs.'),
+  power: powerSchema.optional().describe('What `power` simulates before the runs.'),
 });
 
 export type ModelConfig = z.output<typeof modelSchema>;

@@ -93,6 +93,8 @@ export function parseYaml(source: Source, problems: Problem[]): Tree | undefined
       return undefined;
     }
     let numValues = 0;
+    // The library looks for an anchor through the whole document.
+    const targets = new Map<Alias, ParsedNode | undefined>();
     const walk = (node: ParsedNode | Alias, depth: number): Tree => {
       const offset = node.range?.[0] ?? 0;
       if (++numValues > MAX_VALUES) {
@@ -100,9 +102,10 @@ export function parseYaml(source: Source, problems: Problem[]): Tree | undefined
       }
       if (depth > MAX_DEPTH) throw new TreeError(`nested more than ${MAX_DEPTH} levels deep`, offset);
       if (isAlias(node)) {
-        const target = (node as Alias).resolve(doc);
+        if (!targets.has(node)) targets.set(node, (node as Alias).resolve(doc) as ParsedNode | undefined);
+        const target = targets.get(node);
         if (target === undefined) throw new TreeError(`unknown alias *${node.source}`, offset);
-        return walk(target as ParsedNode, depth + 1);
+        return walk(target, depth + 1);
       }
       if (isScalar(node)) return { kind: 'scalar', value: node.value as Scalar, at: at(offset) };
       if (isSeq(node)) {

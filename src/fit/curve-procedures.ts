@@ -8,7 +8,7 @@ import { type LossScanRow, scanBy } from './checks/loss-scan.ts';
 import { type Comparison, compareBy } from './compare.ts';
 import { parseCondition } from './condition.ts';
 import { type CurveFit, type CurveOptions, type CurvePoint, fitCurve, predictCurve, solveCurve } from './curve.ts';
-import { type HoldoutReport, holdOutBy } from './holdout.ts';
+import { type Axes, type HoldoutReport, holdOutBy } from './holdout.ts';
 import { constrain } from './laws/constrain.ts';
 import { rawLoss } from './laws/raw-loss.ts';
 import { curveByName } from './laws/registry.ts';
@@ -64,18 +64,22 @@ export function holdOutCurve(
 ): HoldoutReport<CurveFit> {
   const { holdout: _, column = 'x', ...curve } = options;
   const runs = points.map(({ x, L, ...rest }): FitPoint => ({ N: x, D: x, C: x, L, ...rest }));
-  const condition = (text: string) => {
-    const holds = parseCondition(text, [column]);
-    return ({ N }: FitPoint) => holds({ [column]: N });
+  const axes: Axes = {
+    values: ({ N }) => ({ [column]: N }),
+    size: column,
+    compute: column,
+    condition: (text) => {
+      const holds = parseCondition(text, [column]);
+      return ({ N }) => holds({ [column]: N });
+    },
   };
   const fit = (fitted: readonly FitPoint[]) => {
     const own = fitted.map(({ N, L, weight }) => ({ x: N, L, ...(weight === undefined ? {} : { weight }) }));
     const { draws, ...found } = fitCurve(own, { ...withBreakBounds(own, curve), keep_draws: true });
-    const { x } = found.range;
     return {
       fit: found,
       rms: found.rms,
-      range: { N: x, D: x, C: x },
+      range: { [column]: found.range.x },
       loss: ({ N }: FitPoint) => predictCurve(found, N),
       drawn: drawnFits({ ...plain(found), ...(draws ? { draws } : {}) }).map(
         (drawn) =>
@@ -84,12 +88,7 @@ export function holdOutCurve(
       ),
     };
   };
-  const report = holdOutBy(runs, options, fit, condition);
-  const windows = report.windows.map((window) => ({
-    ...window,
-    held_out: window.held_out.replace('size', column).replace('compute', column),
-  }));
-  return { ...report, windows };
+  return holdOutBy(runs, options, fit, axes);
 }
 
 /** What the draws are of. */

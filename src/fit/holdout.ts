@@ -26,9 +26,8 @@ export interface HoldoutOptions extends FitOptions {
 
 export interface HeldOutRun {
   id: string;
-  N: number;
-  D: number;
-  C: number;
+  /** What the fit reads of it: N, D and C, or a curve's one variable under its name. */
+  values: Record<string, number>;
   L: number;
   predicted: number;
   /** Of the predicted loss, by the law's constants alone; null without a bootstrap. */
@@ -95,18 +94,35 @@ export interface Fitted<Fit> {
   drawn: readonly ((run: FitPoint) => number)[];
 }
 
-/** The score of whatever `fit` makes of the runs that are not held out; `condition` reads one on a run.
+/** How runs are told apart: by size and compute, or along the one variable of a curve. */
+export interface Axes {
+  values(run: FitPoint): Record<string, number>;
+  /** What the largest are largest in, and what windows expand by. */
+  size: string;
+  compute: string;
+  /** Reads a condition on a run. */
+  condition(text: string): (run: FitPoint) => boolean;
+}
+
+const RUN_AXES: Axes = {
+  values: ({ N, D, C }) => ({ N, D, C }),
+  size: 'size',
+  compute: 'compute',
+  condition: parseCondition<'N' | 'D' | 'C'>,
+};
+
+/** The score of whatever `fit` makes of the runs that are not held out.
  * @throws LabError as `holdOut`. */
 export function holdOutBy<Fit extends LawFit | CurveFit>(
   kept: readonly FitPoint[],
   options: Pick<HoldoutOptions, 'holdout' | 'num_windows' | 'level' | 'seed'>,
   fit: (fitted: readonly FitPoint[]) => Fitted<Fit>,
-  condition: (text: string) => (run: FitPoint) => boolean = parseCondition<'N' | 'D' | 'C'>,
+  axes: Axes = RUN_AXES,
 ): HoldoutReport<Fit> {
   const { holdout = 'largest', num_windows = 5 } = options;
   if (kept.length === 0) throw tooLittle('too_few_points', 'no usable points to hold out from');
-  const windows = holdout === 'expanding' ? expanding(kept, num_windows) : [oneWindow(kept, holdout, condition)];
-  const parts = windows.map((window) => scored(kept, window, options, fit));
+  const windows = holdout === 'expanding' ? expanding(kept, num_windows, axes) : [oneWindow(kept, holdout, axes)];
+  const parts = windows.map((window) => scored(kept, window, { ...options, axes }, fit));
   const done = parts.filter((part) => part !== null);
   if (done.length === 0) throw tooLittle('too_few_points', `no window of ${holdout} leaves enough runs to fit`);
   const errors = done.flatMap(({ runs }) => runs.map(({ error }) => error));
@@ -128,15 +144,11 @@ interface Window {
   is_later?: readonly boolean[];
 }
 
-function oneWindow(
-  points: readonly FitPoint[],
-  holdout: string,
-  condition: (text: string) => (run: FitPoint) => boolean,
-): Window {
+function oneWindow(points: readonly FitPoint[], holdout: string, { size: name, condition }: Axes): Window {
   if (holdout === 'largest') {
     const sizes = sizeOf(points.map((p) => p.N));
     const largest = Math.max(...sizes);
-    return { name: 'the largest size', is_held: sizes.map((size) => size === largest) };
+    return { name: `the largest ${name}`, is_held: sizes.map((size) => size === largest) };
   }
   const is_held = points.map(condition(holdout));
   const count = is_held.filter(Boolean).length;
@@ -149,7 +161,11 @@ function oneWindow(
 }
 
 /** Runs in order of compute, in windows of equal number; window i is held out, those before it are fitted. */
-function expanding(points: readonly FitPoint[], num_windows: number): (Window & { is_later: boolean[] })[] {
+function expanding(
+  points: readonly FitPoint[],
+  num_windows: number,
+  { compute }: Axes,
+): (Window & { is_later: boolean[] })[] {
   if (!Number.isInteger(num_windows) || num_windows < 3)
     throw new LabError('usage', `invalid number of windows: ${num_windows} is not a whole number, 3 or more`);
   const order = points.map((_, i) => i).sort((i, j) => points[i]!.C - points[j]!.C);
@@ -158,7 +174,7 @@ function expanding(points: readonly FitPoint[], num_windows: number): (Window & 
     windowOf[i] = Math.floor((rank * num_windows) / points.length);
   });
   return Array.from({ length: num_windows - 2 }, (_, w) => ({
-    name: `window ${w + 3} of ${num_windows} by compute`,
+    name: `window ${w + 3} of ${num_windows} by ${compute}`,
     is_held: windowOf.map((own) => own === w + 2),
     is_later: windowOf.map((own) => own > w + 2),
   }));
@@ -171,7 +187,7 @@ type Scored<Fit extends LawFit | CurveFit> = Holdout<Fit> & { draws: number[][] 
 function scored<Fit extends LawFit | CurveFit>(
   points: readonly FitPoint[],
   window: Window,
-  options: Pick<HoldoutOptions, 'level' | 'seed'>,
+  options: Pick<HoldoutOptions, 'level' | 'seed'> & { axes: Axes },
   fitRuns: (fitted: readonly FitPoint[]) => Fitted<Fit>,
 ): Scored<Fit> | null {
   const { name, is_held, is_later } = window;
@@ -190,14 +206,15 @@ function scored<Fit extends LawFit | CurveFit>(
   const level = options.level ?? 0.9;
   const runs = held.map((p, i) => {
     const predicted = loss(p);
-    const { N, D, C, L, id } = p;
+    const { L, id } = p;
     const losses = drawnLosses.map((own) => own[i]!);
     const interval = losses.length < 2 ? null : percentileInterval(losses, level);
-    return { id: id ?? `held-out ${i + 1}`, N, D, C, L, predicted, interval, error: Math.log(predicted / L) };
+    const values = options.axes.values(p);
+    return { id: id ?? `held-out ${i + 1}`, values, L, predicted, interval, error: Math.log(predicted / L) };
   });
   const replicates = resampledErrors(held, drawnLosses, options.seed ?? 0);
-  const decades = held.map(({ N, D, C }) => reachOf(range, { N, D, C }).decades);
-  const most = (column: string): number => Math.max(...decades.map((own) => own[column]!));
+  const decades = runs.map(({ values }) => reachOf(range, values).decades);
+  const columns = Object.keys(decades[0]!);
   return {
     law: fit.law,
     held_out: name,
@@ -206,7 +223,9 @@ function scored<Fit extends LawFit | CurveFit>(
     ...summary(runs.map(({ error }) => error)),
     intervals: intervalsOf(replicates, level),
     fitted_rms: rms,
-    decades_beyond: { N: most('N'), D: most('D'), C: most('C') },
+    decades_beyond: Object.fromEntries(
+      columns.map((column) => [column, Math.max(...decades.map((own) => own[column]!))]),
+    ),
     runs,
     fit,
     draws: replicates,

@@ -32,6 +32,12 @@ export interface FileLock {
   release(): void;
 }
 
+/** Releases what is still held when the process ends: one listener for all locks. */
+const releases = new Set<() => void>();
+process.on('exit', () => {
+  for (const release of releases) release();
+});
+
 /** Takes the lock `path`, whose folder exists, or says who holds it. Throws what the file system says. */
 export async function tryLock(
   path: string,
@@ -48,10 +54,10 @@ export async function tryLock(
   }
   const isOurs = () => readText(path) === text;
   const release = () => {
-    process.off('exit', release);
+    releases.delete(release);
     if (isOurs()) unlinkIfThere(path);
   };
-  process.on('exit', release);
+  releases.add(release);
   return { lock: { path, isOurs, release } };
 }
 

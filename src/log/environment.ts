@@ -116,14 +116,22 @@ function readOwnGit(): Environment['git'] {
 /** Commit of the checkout that holds `dir` and whether a tracked file differs from it; both null outside a repository,
  * without git, or where git does not answer in time. A repository without a commit has a null commit. */
 export function readGit(dir: string): Environment['git'] {
+  const lines = git(dir, ['status', '--porcelain=v2', '--branch', '--untracked-files=no']);
+  if (lines === null) return { commit: null, dirty: null };
+  const commit = lines
+    .map((line) => /^# branch\.oid ([0-9a-f]{40,64})$/.exec(line)?.[1])
+    .find((oid) => oid !== undefined);
+  return { commit: commit ?? null, dirty: lines.some((line) => !line.startsWith('#')) };
+}
+
+/** The lines that git prints in `dir`; null without git, or where it fails or does not answer in time. */
+function git(dir: string, args: readonly string[]): string[] | null {
   const env: NodeJS.ProcessEnv = { ...process.env, GIT_OPTIONAL_LOCKS: '0', LC_ALL: 'C' };
   // Set when the lab is started from a git hook; they would point to the hook's repository.
   for (const name of ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE']) delete env[name];
-  let output: string;
   try {
     // core.fsmonitor may name a program to run, which reading a commit has no business with.
-    const args = ['-c', 'core.fsmonitor=false', 'status', '--porcelain=v2', '--branch', '--untracked-files=no'];
-    output = execFileSync('git', args, {
+    const output = execFileSync('git', ['-c', 'core.fsmonitor=false', ...args], {
       cwd: dir,
       env,
       encoding: 'utf8',
@@ -132,35 +140,21 @@ export function readGit(dir: string): Environment['git'] {
       stdio: ['ignore', 'pipe', 'ignore'],
       windowsHide: true,
     });
+    return output.split('\n').filter((line) => line !== '');
   } catch {
-    return { commit: null, dirty: null };
+    return null;
   }
-  const lines = output.split('\n').filter((line) => line !== '');
-  const commit = lines
-    .map((line) => /^# branch\.oid ([0-9a-f]{40,64})$/.exec(line)?.[1])
-    .find((oid) => oid !== undefined);
-  return { commit: commit ?? null, dirty: lines.some((line) => !line.startsWith('#')) };
 }
 
-/** Sources that a run's numbers come from. */
-const NUMERIC_SOURCES = ['backend', 'kernels.ts', 'model', 'train', 'data', 'lib/rng.ts'].map((path) => `src/${path}`);
+/** Sources that a run's numbers come from, or its log's steps. */
+const NUMERIC_SOURCES = [
+  ...['backend', 'kernels.ts', 'tf.ts', 'model', 'train', 'data', 'lib/rng.ts', 'log/logged-steps.ts'],
+].map((path) => `src/${path}`);
 
 /** Files of the lab's own checkout that shape a run's numbers and differ from those of `commit`; null where that cannot
  * be told: an installed package, or a commit that is not here. */
 export function sourcesChangedSince(commit: string): string[] | null {
   if (!/^[0-9a-f]{40,64}$/.test(commit)) return null;
-  const args = ['-c', 'core.fsmonitor=false', 'diff', '--no-ext-diff', '--no-textconv', '--name-only', commit, '--'];
-  try {
-    const output = execFileSync('git', [...args, ...NUMERIC_SOURCES], {
-      cwd: PACKAGE_ROOT,
-      env: { ...process.env, GIT_OPTIONAL_LOCKS: '0', LC_ALL: 'C' },
-      encoding: 'utf8',
-      timeout: GIT_TIMEOUT_MS,
-      stdio: ['ignore', 'pipe', 'ignore'],
-      windowsHide: true,
-    });
-    return output.split('\n').filter((line) => line !== '');
-  } catch {
-    return null;
-  }
+  const args = ['diff', '--no-ext-diff', '--no-textconv', '--name-only', commit, '--'];
+  return git(PACKAGE_ROOT, [...args, ...NUMERIC_SOURCES]);
 }

@@ -23,10 +23,20 @@ export {
   planPath,
   recordPath,
   runPath,
+  snapshotPath,
   sweepPath,
 } from './paths.ts';
 export type { PlanFile } from './plan-file.ts';
-export { lastTrainRow, listSweeps, readArchived, readMetrics, readPlan, readRecord, readSweep } from './reader.ts';
+export {
+  lastTrainRow,
+  listSweeps,
+  parseVersioned,
+  readArchived,
+  readMetrics,
+  readPlan,
+  readRecord,
+  readSweep,
+} from './reader.ts';
 export type { StoredTensor } from './safetensors.ts';
 export { statusLines, sweepStatus } from './status.ts';
 export { RULES } from './verify/finding.ts';

@@ -30,6 +30,9 @@ export const planPath = (sweepDir: string): string => join(sweepDir, 'plan.json'
 /** The records of an archived sweep, one a line, in place of the runs' folders. */
 export const archivePath = (sweepDir: string): string => join(sweepDir, 'runs.jsonl');
 
+/** The study as it was resolved, kept beside its runs: `report` reads it, and it is itself a study file. */
+export const snapshotPath = (sweepDir: string): string => join(sweepDir, 'study.yaml');
+
 /** What the fits of the sweep found. */
 export const fitPath = (sweepDir: string): string => join(sweepDir, 'fit.json');
 

@@ -9,7 +9,7 @@ import type { z } from 'zod';
 import { LabError, storageError } from '../lib/errors.ts';
 import { archivePath, metricsPath, namesIn, planPath, recordPath } from './paths.ts';
 import { type PlanFile, planFileSchema } from './plan-file.ts';
-import { type MetricRow, metricRowSchema, type RunRecord, runRecordSchema, SCHEMA_VERSION } from './record.ts';
+import { type MetricRow, type RunRecord, runRecordSchema, SCHEMA_VERSION } from './record.ts';
 
 /** A file that could not be used, and why. */
 export interface Problem {
@@ -119,10 +119,14 @@ function readVersioned<S extends z.ZodType>(path: string, schema: S): z.output<S
   return text === null ? null : parseVersioned(text, path, schema);
 }
 
-/** `text` as `schema` has it; errors name it `path`. */
-export function parseVersioned<S extends z.ZodType>(text: string, path: string, schema: S): z.output<S> {
-  const damaged = (why: string) =>
-    new LabError('storage', `damaged file ${path}: ${why}; restore it, or delete it to start over`);
+/** `text` as `schema` has it; errors name it `path` and say what to do with a damaged one. */
+export function parseVersioned<S extends z.ZodType>(
+  text: string,
+  path: string,
+  schema: S,
+  advice = 'restore it, or delete it to start over',
+): z.output<S> {
+  const damaged = (why: string) => new LabError('storage', `damaged file ${path}: ${why}; ${advice}`);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -245,8 +249,8 @@ export function lastTrainRow(dir: string): MetricRow | null {
   }
   for (const line of text.split('\n').slice(0, -1).reverse()) {
     if (!line.startsWith('{"kind":"train"')) continue;
-    const row = metricRowSchema.safeParse(JSON.parse(line));
-    if (row.success) return row.data;
+    const row = parseRow(line);
+    if (row) return row;
   }
   return null;
 }

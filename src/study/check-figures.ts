@@ -190,7 +190,7 @@ function distanceOf({ halves, fitted_to }: GroupChecks): ReportFigure | null {
   if (halves.length === 0 || fitted_to === null) return null;
   const laws = halves.map(({ law, runs }) => ({
     law,
-    runs: runs.map(({ C, error }) => ({ decades: Math.log10(C / fitted_to), error })),
+    runs: runs.map(({ values, error }) => ({ decades: Math.log10(values['C']! / fitted_to), error })),
   }));
   return {
     id: 'distance',

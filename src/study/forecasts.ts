@@ -4,15 +4,18 @@
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { mean, rootMeanSquare } from 'simple-statistics';
 import type { Forecast } from '../config/config.ts';
 import { fitLaw, type Interval, predictRun } from '../fit/fit.ts';
 import { formatFixed, formatFlops, formatNumber } from '../lib/format.ts';
 import { readSweep } from '../log/log.ts';
 import type { RunRecord } from '../log/record.ts';
 import type { PlannedRun } from '../plan/plan.ts';
-import { holdOutErrors, type ReportFigure, type Table, tableToText } from '../report/report.ts';
+import { holdOutErrors, type ReportFigure, type Table } from '../report/report.ts';
+import type { Resampling } from './claims/term.ts';
 import { type Frozen, freeze, readFrozen } from './frozen-file.ts';
 import { pointsOf } from './record-points.ts';
+import { captionedLines } from './table-lines.ts';
 
 /** A run's predicted loss in nats a token, with the interval of one run (law and scatter) at 90%. */
 interface PredictedRun {
@@ -36,12 +39,6 @@ export interface FrozenForecast {
   runs: PredictedRun[];
 }
 
-/** The bootstrap behind the intervals: replicates and seed. */
-interface Resampling {
-  bootstrap: number;
-  seed: number;
-}
-
 /** A forecast beside what was measured. */
 export interface ScoredForecast extends Omit<FrozenForecast, 'runs'> {
   /** Runs that were predicted, finished or not. */
@@ -61,13 +58,17 @@ const ROUNDING = 1.01;
 
 const pathOf = (dir: string): string => path.join(dir, 'forecasts.json');
 
+/** What decides whether a run is beyond. */
+type Sized = Pick<PlannedRun, 'group' | 'flops' | 'budget_flops'> & { budget_counting: string | null };
+
 /** Whether a forecast says this run must wait until it was predicted. */
-export function isForecast(run: Pick<PlannedRun, 'group' | 'flops' | 'budget_flops'>, forecasts: readonly Forecast[]) {
+export function isForecast(run: Sized, forecasts: readonly Forecast[]): boolean {
   return forecasts.some(({ group, beyond }) => group === run.group && computeOf(run) > ROUNDING * beyond);
 }
 
-const computeOf = ({ flops, budget_flops }: Pick<PlannedRun, 'flops' | 'budget_flops'>): number =>
-  budget_flops ?? flops.six_n_total;
+/** 6 N D; the budget itself where it was planned so. */
+const computeOf = ({ flops, budget_flops, budget_counting }: Sized): number =>
+  budget_counting === 'six_n_total' && budget_flops !== null ? budget_flops : flops.six_n_total;
 
 /** Whether the forecasts of the study in `dir` are made. */
 export const hasForecasts = (dir: string): boolean => existsSync(pathOf(dir));
@@ -131,16 +132,16 @@ function scored({ runs: predicted, ...forecast }: FrozenForecast, measured: Map<
     const loss = measured.get(run.run_id);
     return loss === undefined ? [] : [{ ...run, measured: loss }];
   });
+  if (runs.length === 0) return { ...forecast, num_predicted: predicted.length, runs, errors: null };
   const logs = runs.map(({ L, measured }) => Math.log(L / measured));
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const bounded = runs.flatMap(({ interval, measured }) => (interval ? [{ interval, measured }] : []));
   const num_inside = bounded.filter(({ interval: [low, high], measured: L }) => low <= L && L <= high).length;
   const errors = {
-    rms: Math.sqrt(mean(logs.map((log) => log * log))),
+    rms: rootMeanSquare(logs),
     mean: mean(logs),
     share_inside: bounded.length === 0 ? null : num_inside / bounded.length,
   };
-  return { ...forecast, num_predicted: predicted.length, runs, errors: runs.length === 0 ? null : errors };
+  return { ...forecast, num_predicted: predicted.length, runs, errors };
 }
 
 /** What the page and the terminal print of the forecasts. */
@@ -165,12 +166,8 @@ export function forecastTable({ scored, frozen_at, sha256, num_finished }: Forec
 const share = (value: number | null): string => (value === null ? '' : `${formatNumber(100 * value, 2)}%`);
 
 /** The table on a terminal, a line an element; empty without forecasts. */
-export function forecastLines(forecasts: Forecasts | null): string[] {
-  if (forecasts === null) return [];
-  const table = forecastTable(forecasts);
-  const rows = tableToText(table).split('\n');
-  return [`${table.caption}:`, ...rows.map((line) => `  ${line}`)];
-}
+export const forecastLines = (forecasts: Forecasts | null): string[] =>
+  forecasts === null ? [] : captionedLines(forecastTable(forecasts));
 
 /** Predicted against measured loss of a group's forecasts; nothing where none of its runs is finished. */
 export function forecastFigures(forecasts: Forecasts | null, group: string): ReportFigure[] {

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { type Claim, canonicalJson, type FitConfig, type Switches } from '../config/config.ts';
 import { formatFixed, formatInterval, formatNumber } from '../lib/format.ts';
-import { fitPath, readSweep, writeJsonAtomic } from '../log/log.ts';
+import { fitPath, readSweep, snapshotPath, writeJsonAtomic } from '../log/log.ts';
 import { type RunRecord, SCHEMA_VERSION } from '../log/record.ts';
 import { type Headline, type ReportInput, writeReport } from '../report/report.ts';
 import { analyseRecords, type GroupAnalysis } from './analyse.ts';
@@ -17,7 +17,7 @@ import { type ClaimResult, judgeClaims } from './claims/claims.ts';
 import { type Freezing, frozenIn } from './claims/freeze.ts';
 import { followSwitches, type SwitchSequence, switchFigure, switchTable } from './claims/switches.ts';
 import { claimTable } from './claims/table.ts';
-import type { RecordsOf } from './claims/term.ts';
+import { type RecordsOf, termFitter } from './claims/term.ts';
 import { exponentRows, theoryExponents } from './exponent-rows.ts';
 import { groupFigures } from './figures.ts';
 import { type Forecasts, forecastFigures, forecastTable, scoreForecasts } from './forecasts.ts';
@@ -27,7 +27,7 @@ export { analyseRecords, type CountingFits, type GroupAnalysis, isoflopCut } fro
 export { freezeClaims } from './claims/freeze.ts';
 export { type ClaimPower, simulatePower } from './claims/power.ts';
 export { switchLines } from './claims/switches.ts';
-export { claimLines, claimTable, powerLines } from './claims/table.ts';
+export { claimLines, claimNotes, claimTable, powerLines } from './claims/table.ts';
 export { exponentRows } from './exponent-rows.ts';
 export { forecastLines, freezeForecasts, hasForecasts, isForecast } from './forecasts.ts';
 export { type PointsFile, readPoints } from './points.ts';
@@ -80,9 +80,9 @@ export async function finishStudy(dir: string, records: readonly RunRecord[], in
   const options = { ...input.fit, seed: input.seed };
   const groups = analyseRecords(records, options);
   const recordsOf: RecordsOf = (study) => (study === undefined ? records : recordsBeside(dir, study));
-  const resampling = { bootstrap: CLAIM_REPLICATES, seed: input.seed };
-  const claims = judgeClaims(input.claims, recordsOf, resampling);
-  const switches = followSwitches(input.switches, recordsOf, resampling);
+  const fitOf = termFitter(recordsOf, { bootstrap: CLAIM_REPLICATES, seed: input.seed });
+  const claims = judgeClaims(input.claims, fitOf);
+  const switches = followSwitches(input.switches, fitOf);
   const freezing = frozenIn(dir, input.claims);
   const forecasts = scoreForecasts(dir, records);
   const checked = groups.map((group) => ({ group, checks: checkGroup(group, options) }));
@@ -100,7 +100,7 @@ export async function finishStudy(dir: string, records: readonly RunRecord[], in
 /** The records of the study of that name beside this one, or else among the committed ones; null where there are none. */
 function recordsBeside(dir: string, study: string): readonly RunRecord[] | null {
   const folders = [path.join(dir, '..', study), path.join(dir, '..', 'reference', study)];
-  const found = folders.find((folder) => existsSync(folder));
+  const found = folders.find((folder) => existsSync(snapshotPath(folder)));
   return found === undefined ? null : readSweep(found).records;
 }
 

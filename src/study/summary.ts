@@ -3,10 +3,11 @@
 import type { LawFit } from '../fit/fit.ts';
 import { alignRows } from '../lib/align.ts';
 import { formatCount, formatFixed, formatInterval, formatNumber } from '../lib/format.ts';
-import { type LawRow, tableToText } from '../report/report.ts';
+import type { LawRow } from '../report/report.ts';
 import type { GroupAnalysis } from './analyse.ts';
 import { cellTables } from './cell-tables.ts';
 import { exponentRows, isUndecided, theoryExponents } from './exponent-rows.ts';
+import { tableLines } from './table-lines.ts';
 
 /** The fitted constants of every counting of a group. */
 export function lawRows({ fits, size_curve }: GroupAnalysis): LawRow[] {
@@ -56,11 +57,7 @@ function formatGroup(group: GroupAnalysis): string {
   const lines = [
     `${name}: ${num_finished} of ${records.length} runs finished, ${first?.corpus.name ?? ''}` +
       (entropy === null ? '' : `, exact entropy ${formatFixed(entropy, 4)} nats a token`),
-    ...cellTables(group).flatMap((table) =>
-      tableToText(table)
-        .split('\n')
-        .map((line) => `  ${line}`),
-    ),
+    ...cellTables(group).flatMap(tableLines),
     ...(group.fits.length > 0 ? exponentLines(group) : []),
     ...group.fits.flatMap(({ name, surface: { fit } }) => (fit ? lawLines(fit, name, fit.residuals.rms) : [])),
     ...sizeCurveLines(group),

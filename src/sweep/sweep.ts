@@ -1,12 +1,11 @@
 /** @file Door of the sweep: runs a plan in a folder, on this machine's cores, and comes back with every record.
- * Holds the folder (lock.ts), works out what is left to do (folder.ts) and trains it (train-runs.ts). Calling it again
+ * Holds the folder (hold-folder.ts), works out what is left to do (folder.ts) and trains it (train-runs.ts). Calling it again
  * goes on where it stopped. Which exit code follows is the command line's to say. On a cluster: slurm/.
  */
-import { removeTempFiles } from '../log/log.ts';
 import type { Plan } from '../plan/plan.ts';
 import { findRuns, keptNotes, writePlan } from './folder.ts';
-import { endLeftWorkers, forgetWorkers, noteWorker } from './left-workers.ts';
-import { lockFolder } from './lock.ts';
+import { holdingFolder } from './hold-folder.ts';
+import { forgetWorkers, noteWorker } from './left-workers.ts';
 import type { SweepResult } from './result.ts';
 import { refuseWhileQueued } from './slurm/live.ts';
 import { type TrainOptions, trainRuns } from './train-runs.ts';
@@ -20,9 +19,6 @@ export type { SlurmRequest } from './slurm/request.ts';
 export { runSlurmSweep, type SlurmSweepOptions } from './slurm/slurm.ts';
 export { runSlurmTask } from './slurm/task.ts';
 
-/** What is written into the folder of a sweep while it is held, or just before and after; reports are others'. */
-const OWN_FILES = ['plan.json.', 'study.yaml.', 'claims.json.', 'forecasts.json.'];
-
 export interface SweepOptions extends TrainOptions {
   plan: Plan;
 }
@@ -33,17 +29,12 @@ export interface SweepOptions extends TrainOptions {
 export async function runSweep({ plan, ...options }: SweepOptions): Promise<SweepResult> {
   const { out_dir } = options;
   const start_ms = performance.now();
-  const lock = await lockFolder(out_dir);
-  try {
-    await refuseWhileQueued(out_dir);
-    await endLeftWorkers(out_dir);
-    removeTempFiles(out_dir, OWN_FILES);
+  const train = async () => {
     const prepare = () => keptNotes(writePlan(plan, out_dir), out_dir);
     const onWorker = (pid: number) => noteWorker(out_dir, pid);
     const result = await trainRuns(findRuns(plan, out_dir), options, { prepare, onWorker });
     forgetWorkers(out_dir);
     return { ...result, wall_seconds: (performance.now() - start_ms) / 1000 };
-  } finally {
-    lock.release();
-  }
+  };
+  return holdingFolder(out_dir, train, () => refuseWhileQueued(out_dir));
 }

@@ -248,6 +248,15 @@ const DAMAGES: { rule: keyof typeof RULES; file: string; damage: (dir: string) =
     damage: (dir) => edit(join(dir, 'claims.json'), (value) => ((value['claims'] as Json[])[0]!['margin'] = 0.5)),
   },
   {
+    rule: 'forecasts_hash',
+    file: 'forecasts.json',
+    damage: (dir) =>
+      writeFileSync(
+        join(dir, 'forecasts.json'),
+        JSON.stringify({ schema_version: 1, sha256: '0'.repeat(64), forecasts: [{ group: 'a', runs: [] }] }),
+      ),
+  },
+  {
     rule: 'study_unreadable',
     file: 'study.yaml',
     damage: (dir) => writeFileSync(join(dir, 'study.yaml'), 'name: [half'),

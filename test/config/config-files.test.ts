@@ -1,3 +1,4 @@
+/** @file The study files of `configs/`, their printed form, and the JSON Schema that editors read. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { jsonSchema, loadConfig, parseConfig, printConfig } from '../../src/config/config.ts';

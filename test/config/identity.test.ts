@@ -1,3 +1,4 @@
+/** @file A run is known by the hash of its resolved numbers, whatever order or file they came from. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson, type RunSpec, runHash } from '../../src/config/config.ts';

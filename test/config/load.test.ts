@@ -1,3 +1,4 @@
+/** @file Reading study files: defaults, suffixes, problems reported together at their places, hostile YAML. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

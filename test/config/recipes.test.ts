@@ -1,3 +1,4 @@
+/** @file Learning rate, batch, beta2 and warmup of each recipe, against hand-computed values. */
 import { describe, expect, it } from 'vitest';
 import {
   BATCH_RECIPES,

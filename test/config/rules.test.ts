@@ -1,3 +1,4 @@
+/** @file Rules that tie several keys of a study together, and what a breach is told. */
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/config.ts';
 

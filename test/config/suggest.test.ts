@@ -1,3 +1,4 @@
+/** @file "Did you mean": edit distance, and when a name is near enough to be suggested. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { editDistance, suggest } from '../../src/config/suggest.ts';

@@ -1,3 +1,4 @@
+/** @file Sweeps killed and frozen at random moments, a few times; scripts/faults.mjs asks for hundreds. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

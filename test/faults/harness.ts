@@ -23,8 +23,8 @@ sweeps:
     grid: { model.d_model: [8, 12, 16, 24] }
 `;
 
-/** Seconds for which a worker may outlive its supervisor. */
-const ORPHAN_SECONDS = 5;
+/** Seconds for which a worker may outlive its supervisor, other tests beside it; scripts/faults.mjs allows half. */
+const ORPHAN_SECONDS = 10;
 
 /** No start takes longer on any machine, whatever is done to it; one that does hangs. */
 const START_SECONDS = 900;
@@ -211,12 +211,12 @@ async function randomMoment(rng: Rng, sweep: SweepProcess, out_dir: string): Pro
   return hasWritten ? 'while a file was replaced' : 'in training';
 }
 
-/** Workers of a sweep that ended, however it did, are gone within five seconds. */
+/** Workers of a sweep that ended, however it did, are gone soon after. */
 async function watchOrphans({ report }: Harness, sweep: SweepProcess, accuse: (what: string) => void): Promise<void> {
   const { mark, exit } = sweep;
   const lived = () => (performance.now() - exit!.at_ms) / 1000;
   if (markedPids(mark).length === 0) return;
-  await until(() => markedPids(mark).length === 0, 1000 * (2 * ORPHAN_SECONDS));
+  await until(() => markedPids(mark).length === 0, 2000 * ORPHAN_SECONDS);
   report.longest_orphan_seconds = Math.max(report.longest_orphan_seconds, lived());
   if (lived() > ORPHAN_SECONDS) accuse(`a worker outlived its supervisor by ${lived().toFixed(1)} s`);
 }

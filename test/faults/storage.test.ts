@@ -1,3 +1,4 @@
+/** @file Damaged files, held folders and full or read-only disks: earlier data stays whole, and the sweep goes on to the same bits. */
 import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
@@ -146,7 +147,10 @@ describe('the lock of a folder', () => {
     writeFileSync(lock, JSON.stringify({ ...ownIdentity(), boot_id: 'another boot', started_at: 'then' }));
     const first = start(dir);
     await until(() => first.events.some(({ event }) => event === 'worker_ready') || first.exit !== null, 60_000);
+    // Frozen, so that it holds the folder however long the second takes to start.
+    first.child.kill('SIGSTOP');
     const second = await sweepToEnd(dir);
+    first.child.kill('SIGCONT');
     expect(first.exit, saidBy(first)).toBeNull();
     expect(second.code).toBe(7);
     expect(second.said).toMatch(`folder ${dir} is held by another sweep (process ${first.pid} on ${hostname()}`);

@@ -88,13 +88,13 @@ describe('hold-out', () => {
     const points = noisy(isoflopGrid(), 4, 0.004);
     const N = Math.max(...points.map((p) => p.N));
     const largest = holdOut(points);
-    expect(largest.windows[0]!.runs.every((run) => run.N === N)).toBe(true);
+    expect(largest.windows[0]!.runs.every(({ values }) => values['N'] === N)).toBe(true);
     const windows = holdOut(points, { holdout: 'expanding', num_windows: 6, bootstrap: 10, cluster: 'runs' });
     expect(windows.windows.map(({ num_fitted }) => num_fitted)).toEqual([17, 25, 33, 41]);
     expect(windows.num_held_out).toBe(32);
     expect(windows.intervals!.rms[1]).toBeGreaterThan(windows.rms);
     for (const { runs, fit } of windows.windows)
-      expect(Math.min(...runs.map(({ C }) => C))).toBeGreaterThanOrEqual(fit.range.C[1]);
+      expect(Math.min(...runs.map(({ values }) => values['C']!))).toBeGreaterThanOrEqual(fit.range.C[1]);
   });
 
   it.each([

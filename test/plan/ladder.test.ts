@@ -1,3 +1,4 @@
+/** @file Widths and heads of the ladder of sizes. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { countParams } from '../../src/model/size.ts';

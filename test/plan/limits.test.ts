@@ -1,3 +1,4 @@
+/** @file What is too large to plan, said before anything is made. */
 import { describe, expect, it } from 'vitest';
 import type { LabError } from '../../src/lib/errors.ts';
 import { checkLimits, planStudy } from '../../src/plan/plan.ts';

@@ -1,3 +1,4 @@
+/** @file From a study to runs with every number resolved: grids, isoFLOP budgets, seeds, notes. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadConfig, parseConfig, runHash } from '../../src/config/config.ts';

@@ -1,3 +1,4 @@
+/** @file The plan in print. */
 import { describe, expect, it } from 'vitest';
 import { formatPlan, planStudy } from '../../src/plan/plan.ts';
 import { factsOf, studyOf } from './facts.ts';

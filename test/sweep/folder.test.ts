@@ -1,3 +1,4 @@
+/** @file A sweep's folder: what an earlier sweep left, the order of training, the plan file. */
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** @file Workers that a killed sweep left behind are waited for, then ended; strangers are left alone. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
@@ -16,8 +17,9 @@ describe('endLeftWorkers', () => {
     const folder = newFolder();
     await endLeftWorkers(folder);
     const worker = sleeper(0);
+    const ended = once(worker, 'exit');
     noteWorker(folder, worker.pid!);
-    await once(worker, 'exit');
+    await ended;
     // What a kill in the middle of a note leaves.
     appendFileSync(fileIn(folder), '{"pid":12');
     await endLeftWorkers(folder);
@@ -27,9 +29,10 @@ describe('endLeftWorkers', () => {
   it('waits for a worker that is about to end', async () => {
     const folder = newFolder();
     const worker = sleeper(1);
+    const ended = once(worker, 'exit');
     noteWorker(folder, worker.pid!);
     await endLeftWorkers(folder);
-    expect(worker.signalCode).toBeNull();
+    expect(await ended).toEqual([0, null]);
     expect(isAlive(identityOf(worker.pid!))).toBe(false);
   });
 

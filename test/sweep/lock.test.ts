@@ -1,3 +1,4 @@
+/** @file One sweep a folder: the lock names its holder and is taken over from the dead, by one only. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';

@@ -1,3 +1,4 @@
+/** @file Sweeps with real worker processes: same bits whatever is killed, nobody left behind. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,3 +1,4 @@
+/** @file The supervisor with scripted workers: order, retries, silence, full disks. */
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** @file A worker that is stuck ends soon after its parent died. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, openSync, readFileSync } from 'node:fs';

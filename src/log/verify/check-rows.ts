@@ -26,11 +26,11 @@ function expectedRows({ num_steps, eval: { num_evals } }: RunSpec): Expected {
 
 const nameOf = ({ kind, step }: { kind: string; step: number }) => `the ${kind} row of step ${step}`;
 
-/** Checks the log of the run in `dir`. Returns how many rows it has and its bytes; -1 where it has no log. */
+/** Checks the log of the run in `dir`. Returns how many rows it has. */
 export function checkRows(
   dir: string,
   { record, spec, report }: { record: RunRecord; spec: RunSpec; report: Report },
-): { num_rows: number; num_bytes: number } {
+): number {
   const path = metricsPath(dir);
   const { size, is_torn } = tailOf(path);
   const is_over = record.status === 'finished' || record.status === 'diverged';
@@ -40,11 +40,11 @@ export function checkRows(
   } catch (error) {
     if (!(error instanceof LabError)) throw error;
     report(path, 'rows_unreadable', error.message);
-    return { num_rows: 0, num_bytes: size };
+    return 0;
   }
   if (size < 0) {
     if (is_over) report(path, 'rows_missing', `the run is ${record.status} and has no metrics.jsonl`);
-    return { num_rows: 0, num_bytes: size };
+    return 0;
   }
   if (is_torn && is_over) report(path, 'rows_unreadable', 'the last line is torn, and the run is over');
   else if (is_torn) report(path, 'note_torn_row', 'the last line is a part of a row');
@@ -52,7 +52,7 @@ export function checkRows(
   checkValues(rows, path, { record, spec, report });
   if (is_over) checkAgainstRecord(rows, path, record, report);
   checkSum(path, record, report);
-  return { num_rows: rows.length, num_bytes: size };
+  return rows.length;
 }
 
 function checkOrder(

@@ -32,6 +32,7 @@ export const RULES = {
   checkpoint_rows: 'a row of metrics.jsonl ends where a checkpoint says',
   checkpoint_shapes: "a checkpoint holds the model's parameters and moments",
   claims_hash: 'claims.json has the hash that it names',
+  forecasts_hash: 'forecasts.json has the hash that it names',
   study_unreadable: 'study.yaml can be loaded',
   fit_unreadable: 'fit.json is whole',
   leftover_file: 'no temporary file is left',

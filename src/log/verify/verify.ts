@@ -130,8 +130,7 @@ function checkRunFolder(dir: string, check: Check): void {
   }
   const spec = checkOne(record, path, check);
   if (spec === null) return;
-  const { num_rows } = checkRows(dir, { record, spec, report });
-  check.num_metric_rows += num_rows;
+  check.num_metric_rows += checkRows(dir, { record, spec, report });
   check.num_checkpoints += checkCheckpoints(dir, { record, spec, counter, report });
 }
 
@@ -175,18 +174,28 @@ function checkBeside(dir: string, names: readonly string[], report: Report): voi
   }
   const fit = fitPath(dir);
   if (names.includes(basename(fit)) && jsonOf(fit) === undefined) report(fit, 'fit_unreadable', 'it is not JSON');
-  const claims = join(dir, 'claims.json');
-  if (!names.includes('claims.json')) return;
-  const frozen = jsonOf(claims) as { sha256?: unknown; claims?: unknown } | null | undefined;
-  if (!Array.isArray(frozen?.claims)) report(claims, 'claims_hash', 'it holds no claims');
-  else {
-    const found = attempt(
-      () => createHash('sha256').update(canonicalJson(frozen.claims)).digest('hex'),
-      () => {},
-    );
-    if (found !== frozen.sha256)
-      report(claims, 'claims_hash', `its claims have hash ${found}, it names ${frozen.sha256}`);
+  for (const [name, rule] of [
+    ['claims', 'claims_hash'],
+    ['forecasts', 'forecasts_hash'],
+  ] as const) {
+    if (names.includes(`${name}.json`))
+      checkFrozen(join(dir, `${name}.json`), name, (why) => report(join(dir, `${name}.json`), rule, why));
   }
+}
+
+/** A file that was frozen: what it holds under `name` has the hash that stands beside it. */
+function checkFrozen(path: string, name: 'claims' | 'forecasts', report: (why: string) => void): void {
+  const frozen = jsonOf(path) as Record<string, unknown> | null | undefined;
+  const content = frozen?.[name];
+  if (!Array.isArray(content)) {
+    report(`it holds no ${name}`);
+    return;
+  }
+  const found = attempt(
+    () => createHash('sha256').update(canonicalJson(content)).digest('hex'),
+    () => {},
+  );
+  if (found !== frozen?.['sha256']) report(`its ${name} have hash ${found}, it names ${frozen?.['sha256']}`);
 }
 
 /** The JSON of a file; undefined where it is none. */

@@ -5,7 +5,7 @@
 import type { Claim, Specification } from '../../config/config.ts';
 import type { Diagnostic, DiagnosticName } from '../../fit/fit.ts';
 import { errorOf, sumOf } from './sum.ts';
-import { type RecordsOf, type Resampling, type TermFit, type TermFitter, termFitter } from './term.ts';
+import type { TermFit, TermFitter } from './term.ts';
 import { judgeConstant, judgeDirection, judgeExploratory, judgeNumber, type Verdict } from './verdict.ts';
 
 /** A claim, judged. */
@@ -32,11 +32,9 @@ const BLOCKING: Partial<Record<DiagnosticName, number>> = {
   lack_of_fit: 0,
 };
 
-/** Judges every claim on the records of its study. */
-export function judgeClaims(claims: readonly Claim[], recordsOf: RecordsOf, resampling: Resampling): ClaimResult[] {
-  const fitOf = termFitter(recordsOf, resampling);
-  return claims.map((claim) => judgeClaim(claim, fitOf));
-}
+/** Judges every claim by the study's fitter of terms. */
+export const judgeClaims = (claims: readonly Claim[], fitOf: TermFitter): ClaimResult[] =>
+  claims.map((claim) => judgeClaim(claim, fitOf));
 
 function judgeClaim(claim: Claim, fitOf: TermFitter): ClaimResult {
   const terms = claim.ours.map((term) => fitOf(term)!);

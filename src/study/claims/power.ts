@@ -9,6 +9,7 @@ import { evalSteps } from '../../log/log.ts';
 import type { RunRecord } from '../../log/record.ts';
 import type { Plan, PlannedRun } from '../../plan/plan.ts';
 import { judgeClaims } from './claims.ts';
+import { termFitter } from './term.ts';
 import type { Outcome } from './verdict.ts';
 
 /** Shares of the simulated studies by outcome. */
@@ -36,7 +37,8 @@ export function simulatePower(
     const simulated = simulatedRecords(plan.runs, power, rng);
     // Judged as if none were exploratory yet; other studies are not simulated.
     const open = claims.map(({ exploratory: _, ...claim }) => claim);
-    return judgeClaims(open, (study) => (study === undefined ? simulated : null), { bootstrap, seed: draw });
+    const recordsOf = (study: string | undefined) => (study === undefined ? simulated : null);
+    return judgeClaims(open, termFitter(recordsOf, { bootstrap, seed: draw }));
   });
   return claims.map(({ name }, i) => {
     const results = studies.map((study) => study[i]!);

@@ -3,16 +3,19 @@
  * resampled the same sizes, by replicate, so that what the sizes share does not count.
  */
 import type { Switches } from '../../config/config.ts';
+import type { Interval } from '../../fit/fit.ts';
 import { formatFixed, formatInterval, MISSING } from '../../lib/format.ts';
-import { exponentsFigure, type ReportFigure, type Table, tableToText } from '../../report/report.ts';
+import { exponentsFigure, type ReportFigure, type Table } from '../../report/report.ts';
+import { countingName } from '../record-points.ts';
+import { captionedLines } from '../table-lines.ts';
 import { errorOf, sumOf } from './sum.ts';
-import { type RecordsOf, type Resampling, termFitter } from './term.ts';
-import { Z90 } from './verdict.ts';
+import type { TermFitter } from './term.ts';
+import { interval90 } from './verdict.ts';
 
 /** A number with its 90% interval. */
 interface Estimate {
   value: number;
-  interval: [number, number];
+  interval: Interval;
 }
 
 export interface SwitchStep {
@@ -33,15 +36,10 @@ export interface SwitchSequence {
   steps: SwitchStep[];
 }
 
-/** Follows every sequence on the records. */
-export function followSwitches(
-  sequences: readonly Switches[],
-  recordsOf: RecordsOf,
-  resampling: Resampling,
-): SwitchSequence[] {
-  const fitOf = termFitter(recordsOf, resampling);
+/** Follows every sequence, by the study's fitter of terms. */
+export function followSwitches(sequences: readonly Switches[], fitOf: TermFitter): SwitchSequence[] {
   return sequences.map(({ name, title, steps }) => {
-    const fits = steps.map(({ ours }) => fitOf(ours)!);
+    const fits = steps.map(({ ours }) => fitOf({ ...ours, quantity: 'a', times: 1 })!);
     return {
       name,
       title,
@@ -62,7 +60,7 @@ export function followSwitches(
         return {
           label,
           group,
-          counting: flops === 'exact' ? `${params}, exact FLOPs` : params,
+          counting: countingName({ params, flops }),
           ours: estimateOf(own.value, own.standard_error),
           refused: own.refused,
           difference: change && { ...change, is_paired: is_paired === true },
@@ -75,7 +73,7 @@ export function followSwitches(
 
 function estimateOf(value: number | null, standard_error: number | null): Estimate | null {
   if (value === null || standard_error === null) return null;
-  return { value, interval: [value - Z90 * standard_error, value + Z90 * standard_error] };
+  return { value, interval: interval90(value, standard_error) };
 }
 
 /** A step a row: the exponent, what the step changed, and a paper's number. */
@@ -100,13 +98,8 @@ export function switchTable({ title, steps }: SwitchSequence): Table {
 }
 
 /** The tables on a terminal, a line an element; empty without sequences. */
-export function switchLines(sequences: readonly SwitchSequence[]): string[] {
-  return sequences.flatMap((sequence) => {
-    const table = switchTable(sequence);
-    const rows = tableToText(table).split('\n');
-    return [`${table.caption}:`, ...rows.map((line) => `  ${line}`)];
-  });
-}
+export const switchLines = (sequences: readonly SwitchSequence[]): string[] =>
+  sequences.flatMap((sequence) => captionedLines(switchTable(sequence)));
 
 /** The steps of a sequence as one figure: our interval, and the paper's number as an open mark. */
 export function switchFigure({ name, title, steps }: SwitchSequence): ReportFigure {

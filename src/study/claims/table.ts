@@ -1,14 +1,18 @@
 /** @file Claims in print: ours beside theirs with the verdict, and how many false verdicts to expect among so many. */
 import { alignRows } from '../../lib/align.ts';
 import { formatFixed, MISSING } from '../../lib/format.ts';
-import { type Table, tableToText } from '../../report/report.ts';
+import type { Table } from '../../report/report.ts';
+import { tableLines } from '../table-lines.ts';
 import type { ClaimResult } from './claims.ts';
 import type { Freezing } from './freeze.ts';
 import type { ClaimPower } from './power.ts';
-import { Z90 } from './verdict.ts';
+import { interval90, type Outcome } from './verdict.ts';
 
 /** Share of claims at the very edge of their margin that the rules call reproduced. */
 const ERROR_SHARE = 0.05;
+
+/** Outcomes that a rule was applied for; the others are numbers without a verdict. */
+const JUDGED = new Set<Outcome>(['reproduced', 'not reproduced', 'inconclusive']);
 
 /** Ours beside theirs with the verdict. */
 export function claimTable(claims: readonly ClaimResult[]): Table {
@@ -29,14 +33,16 @@ export function claimTable(claims: readonly ClaimResult[]): Table {
 /** The table that ends a study, a line an element; empty without claims. */
 export function claimLines(claims: readonly ClaimResult[], freezing: Freezing | null): string[] {
   if (claims.length === 0) return [];
-  const judged = claims.filter(({ kind, verdict }) => kind !== 'constant' && verdict.outcome !== 'exploratory').length;
+  return ['claims:', ...tableLines(claimTable(claims)), ...claimNotes(claims, freezing).map((note) => `  ${note}`)];
+}
+
+/** How many verdicts there are, how many false ones to expect, and when the claims were frozen. */
+export function claimNotes(claims: readonly ClaimResult[], freezing: Freezing | null): string[] {
+  const judged = claims.filter(({ verdict: { outcome } }) => JUDGED.has(outcome)).length;
+  const expected = formatFixed(judged * ERROR_SHARE, 2);
   return [
-    'claims:',
-    ...tableToText(claimTable(claims))
-      .split('\n')
-      .map((line) => `  ${line}`),
-    `  ${judged} ${judged === 1 ? 'claim' : 'claims'} judged; ${formatFixed(judged * ERROR_SHARE, 2)} false verdicts to expect at most`,
-    `  ${freezingLine(freezing)}`,
+    `${judged} ${judged === 1 ? 'claim' : 'claims'} judged; ${expected} false verdicts to expect at most`,
+    freezingLine(freezing),
   ];
 }
 
@@ -67,6 +73,6 @@ export function powerLines(powers: readonly ClaimPower[]): string[] {
 
 function withInterval(estimate: number, standard_error: number | null): string {
   if (standard_error === null) return formatFixed(estimate, 3);
-  const half = Z90 * standard_error;
-  return `${formatFixed(estimate, 3)} [${formatFixed(estimate - half, 3)}, ${formatFixed(estimate + half, 3)}]`;
+  const [low, high] = interval90(estimate, standard_error);
+  return `${formatFixed(estimate, 3)} [${formatFixed(low, 3)}, ${formatFixed(high, 3)}]`;
 }

@@ -62,8 +62,10 @@ export type TermFitter = (term: ClaimTerm, specification?: Specification) => Ter
 /** A fitter of terms on the records of a study. Terms that differ in their quantity or factor alone share one fit. */
 export function termFitter(recordsOf: RecordsOf, resampling: Resampling): TermFitter {
   const fits = new Map<string, Fitted | LabError>();
+  const read = new Map<string | undefined, ReturnType<RecordsOf>>();
   return (term, specification) => {
-    const records = recordsOf(term.study);
+    if (!read.has(term.study)) read.set(term.study, recordsOf(term.study));
+    const records = read.get(term.study) ?? null;
     if (records === null) return refusedFit(`there is no study ${term.study} beside this one; train it first`, '');
     const own = records.filter(({ group }) => group === term.group);
     const variant = specification === undefined ? PRIMARY : variantOf(own, term, specification);

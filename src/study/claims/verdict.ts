@@ -27,8 +27,14 @@ export interface Evidence {
 }
 
 /** Normal quantiles: 90% two-sided and 95% one-sided, and 99% two-sided. */
-export const Z90 = 1.6448536269514722;
+const Z90 = 1.6448536269514722;
 const Z99 = 2.5758293035489004;
+
+/** The 90% interval of an estimate with a normal error. */
+export const interval90 = (value: number, standard_error: number): Interval => [
+  value - Z90 * standard_error,
+  value + Z90 * standard_error,
+];
 
 /** Variants that may fall outside the margin: one in this many. */
 const EXCEPTIONS = 8;
@@ -41,7 +47,7 @@ export function judgeNumber(
 ): Verdict {
   const off = evidence.estimate - value;
   const se = Math.hypot(evidence.standard_error, value_se);
-  const interval: Interval = [off - Z90 * se, off + Z90 * se];
+  const interval = interval90(off, se);
   const blocked = blockedVerdict(evidence, interval);
   if (blocked) return blocked;
   const variants = offsets(evidence, value);
@@ -68,7 +74,7 @@ export function judgeNumber(
 /** A difference that a paper says is positive, of at least `minimal_effect`. */
 export function judgeDirection(evidence: Evidence, { minimal_effect }: { minimal_effect: number }): Verdict {
   const { estimate, standard_error: se } = evidence;
-  const interval: Interval = [estimate - Z90 * se, estimate + Z90 * se];
+  const interval = interval90(estimate, se);
   const blocked = blockedVerdict(evidence, interval);
   if (blocked) return blocked;
   const variants = offsets(evidence, 0);
@@ -92,8 +98,7 @@ export function judgeDirection(evidence: Evidence, { minimal_effect }: { minimal
 
 /** A claim that simulation found undecidable here before the runs: `off` is ours minus theirs. */
 export function judgeExploratory(off: number, standard_error: number): Verdict {
-  const interval: Interval = [off - Z90 * standard_error, off + Z90 * standard_error];
-  return { outcome: 'exploratory', reason: '', interval };
+  return { outcome: 'exploratory', reason: '', interval: interval90(off, standard_error) };
 }
 
 /** A quantity of one corpus and tokenizer: shown beside the paper's, never judged. */

@@ -2,7 +2,7 @@
  * the same runs again, and what keeps a sweep on this machine out of the folder.
  */
 import { LabError } from '../../lib/errors.ts';
-import { SlurmError } from './programs.ts';
+import { isAway, SlurmError } from './programs.ts';
 import { arrayIds, phaseOf, type QueuedTask, readQueue, taskKey } from './queue.ts';
 import { closeSubmission, openSubmissions, type Submission } from './submission.ts';
 
@@ -36,8 +36,7 @@ export async function refuseWhileQueued(out_dir: string): Promise<void> {
   try {
     live = await liveTasks(out_dir);
   } catch (error) {
-    const isUnknown = error instanceof SlurmError || (error instanceof LabError && error.exit === 'no_backend');
-    if (!isUnknown) throw error;
+    if (!isAway(error)) throw error;
     const why = error instanceof SlurmError ? error.message : 'squeue is not on the PATH';
     throw new LabError(
       'folder_held',

@@ -1,12 +1,11 @@
 /** @file What `--dry-run` shows of a sweep on Slurm: the batch scripts that would be submitted, on any machine.
  * Where no cluster can be asked for its MaxArraySize Slurm's default stands in, and the preview says so.
  */
-import { LabError } from '../../lib/errors.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { findRuns, longestFirst, needsWork } from '../folder.ts';
 import { DEFAULT_MAX_ARRAY_SIZE } from './arrays.ts';
 import { prepareSubmission, type TaskSettings } from './prepare.ts';
-import { maxArraySize, SlurmError } from './programs.ts';
+import { isAway, maxArraySize } from './programs.ts';
 import { checkSlurmRequest, type SlurmRequest } from './request.ts';
 
 /** In place of an id, which is drawn when a submission is made. */
@@ -38,8 +37,7 @@ async function knownArraySize(): Promise<{ max_array_size: number; notes: string
   try {
     return { max_array_size: await maxArraySize(), notes: [] };
   } catch (error) {
-    const isAway = error instanceof SlurmError || (error instanceof LabError && error.exit === 'no_backend');
-    if (!isAway) throw error;
+    if (!isAway(error)) throw error;
     const note = `Slurm cannot be asked from here: arrays are split at its default MaxArraySize of ${DEFAULT_MAX_ARRAY_SIZE}`;
     return { max_array_size: DEFAULT_MAX_ARRAY_SIZE, notes: [note] };
   }

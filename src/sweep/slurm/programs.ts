@@ -8,15 +8,17 @@ import { LabError } from '../../lib/errors.ts';
 /** A program that ended with an error; the message is what it said. */
 export class SlurmError extends Error {}
 
+/** Whether an error says that Slurm cannot be asked from here: not installed, or its controller is away. */
+export const isAway = (error: unknown): boolean =>
+  error instanceof SlurmError || (error instanceof LabError && error.exit === 'no_backend');
+
 /** Slurm's programs retry for a while when the controller is away. */
 const TIMEOUT_MS = 180_000;
 
 /** Variables that override an `#SBATCH` line of ours. Others, as SBATCH_ACCOUNT, are the user's way to add one. */
-const OVERRIDES = [
-  ...['ARRAY_INX', 'JOB_NAME', 'SIGNAL', 'REQUEUE', 'NO_REQUEUE', 'OPEN_MODE', 'OUTPUT', 'WAIT'].map(
-    (name) => `SBATCH_${name}`,
-  ),
-];
+const OVERRIDES = ['ARRAY_INX', 'JOB_NAME', 'SIGNAL', 'REQUEUE', 'NO_REQUEUE', 'OPEN_MODE', 'OUTPUT', 'WAIT'].map(
+  (name) => `SBATCH_${name}`,
+);
 
 type Program = 'sbatch' | 'squeue' | 'scancel' | 'scontrol';
 

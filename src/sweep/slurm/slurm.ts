@@ -7,7 +7,7 @@ import { LabError } from '../../lib/errors.ts';
 import type { RunRecord } from '../../log/record.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { describeWork, type FoundRun, findRuns, keptNotes, longestFirst, needsWork, writePlan } from '../folder.ts';
-import { lockFolder } from '../lock.ts';
+import { holdingFolder } from '../hold-folder.ts';
 import { type ProgressKind, type ProgressStream, startProgress } from '../progress/progress.ts';
 import { type SweepResult, sweepResult } from '../result.ts';
 import { listenForSignals, type StopSignal } from '../signals.ts';
@@ -45,12 +45,7 @@ const SETTLE_SECONDS = 60;
 export async function runSlurmSweep(options: SlurmSweepOptions): Promise<SweepResult> {
   checkSlurmRequest(options.request);
   const max_array_size = await told(() => maxArraySize());
-  const lock = await lockFolder(options.out_dir);
-  try {
-    return await runLocked(options, max_array_size);
-  } finally {
-    lock.release();
-  }
+  return holdingFolder(options.out_dir, () => runLocked(options, max_array_size));
 }
 
 async function runLocked(options: SlurmSweepOptions, max_array_size: number): Promise<SweepResult> {

@@ -8,7 +8,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LabError, storageError } from '../../lib/errors.ts';
-import { writeJsonAtomic } from '../../log/log.ts';
+import { parseVersioned, writeJsonAtomic } from '../../log/log.ts';
 import { SCHEMA_VERSION } from '../../log/record.ts';
 
 const submissionSchema = z.looseObject({
@@ -54,11 +54,7 @@ export function readSubmission(out_dir: string, id: string): Submission {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new LabError('usage', `no submission ${path}`);
     throw storageError(error, path, 'read');
   }
-  try {
-    return submissionSchema.parse(JSON.parse(text));
-  } catch {
-    throw new LabError('storage', `damaged file ${path}; delete it once squeue lists no job of it`);
-  }
+  return parseVersioned(text, path, submissionSchema, 'delete it once squeue lists no job of it');
 }
 
 /** The submissions that may still have tasks in the queue. Throws `storage`. */

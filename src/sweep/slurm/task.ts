@@ -77,6 +77,15 @@ function plannedRuns(out_dir: string, { id, tasks }: Submission, task: number): 
   return { runs };
 }
 
+/** A lock that cannot be read just now (a network file system that stalls) is not known to be lost. */
+function isNotLost(lock: FileLock): boolean {
+  try {
+    return lock.isOurs();
+  } catch {
+    return true;
+  }
+}
+
 async function trainLocked(
   { out_dir, progress, note }: SlurmTaskOptions,
   submission: Submission,
@@ -90,7 +99,7 @@ async function trainLocked(
   let isLost = false;
   const onStart = (abandon: () => void) => {
     fence = setInterval(() => {
-      if (locks.every((lock) => lock.isOurs())) return;
+      if (locks.every(isNotLost)) return;
       isLost = true;
       abandon();
     }, FENCE_MS);

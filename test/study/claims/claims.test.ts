@@ -11,7 +11,8 @@ import { normal, rngStream } from '../../../src/lib/rng.ts';
 import type { RunRecord } from '../../../src/log/record.ts';
 import { judgeClaims } from '../../../src/study/claims/claims.ts';
 import { freezeClaims, frozenIn } from '../../../src/study/claims/freeze.ts';
-import { claimLines } from '../../../src/study/claims/table.ts';
+import { claimLines, claimNotes } from '../../../src/study/claims/table.ts';
+import { termFitter } from '../../../src/study/claims/term.ts';
 import { makeRecord } from '../../support/run-record.ts';
 
 const base = makeRecord();
@@ -43,7 +44,11 @@ function grid({ group = 'text', sd = 0.001 } = {}): RunRecord[] {
 const claim = (fields: object): Claim =>
   claimSchema.parse({ name: 'x', statement: 'x', source: 'x', kind: 'number', ours: [{ group: 'text' }], ...fields });
 
-const judge = (fields: object, records = grid()) => judgeClaims([claim(fields)], () => records, RESAMPLING)[0]!;
+const judge = (fields: object, records = grid()) =>
+  judgeClaims(
+    [claim(fields)],
+    termFitter(() => records, RESAMPLING),
+  )[0]!;
 
 describe('judgeClaims', () => {
   it('reproduces the exponent that the runs were made with, and contradicts another', () => {
@@ -82,8 +87,7 @@ describe('judgeClaims', () => {
         claim({ kind: 'direction', ours }),
         ...ours.map(({ group }, i) => claim({ name: `t${i}`, ours: [{ group }], value: 0.5, margin: 1 })),
       ],
-      () => [...grid(), ...few],
-      RESAMPLING,
+      termFitter(() => [...grid(), ...few], RESAMPLING),
     );
     expect(both[0]!.is_paired).toBe(false);
     expect(both[0]!.standard_error).toBeCloseTo(Math.hypot(both[1]!.standard_error!, both[2]!.standard_error!), 12);
@@ -133,13 +137,18 @@ describe('frozen claims', () => {
   });
 
   it('print with their number, their freezing and the false verdicts to expect', () => {
-    const results = judgeClaims(claims, () => grid(), RESAMPLING);
+    const results = judgeClaims(
+      claims,
+      termFitter(() => grid(), RESAMPLING),
+    );
     const freezing = { sha256: 'abcdef1234567890', frozen_at: '2026-01-01', num_finished: 0, changed: [] };
     const text = claimLines(results, freezing).join('\n');
     expect(text).toMatch(/x +0\.500 +0\.\d+ \[.*\] +reproduced/);
-    expect(text).toMatch(/1 claim judged; 0\.05 false verdicts/);
-    expect(text).toMatch(/frozen 2026-01-01 \(abcdef123456\), before the first run/);
-    expect(claimLines(results, null).join('\n')).toMatch(/not frozen.*exploratory/);
+    const [judged, frozen] = claimNotes(results, freezing);
+    expect(judged).toMatch(/^1 claim judged; 0\.05 false verdicts/);
+    expect(frozen).toMatch(/frozen 2026-01-01 \(abcdef123456\), before the first run/);
+    expect(text).toContain(`${judged}\n  ${frozen}`);
+    expect(claimNotes(results, null)[1]).toMatch(/not frozen.*exploratory/);
     expect(claimLines([], null)).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type Switches, switchesSchema } from '../../../src/config/claims.ts';
 import { readSweep } from '../../../src/log/log.ts';
 import { followSwitches, switchFigure, switchLines } from '../../../src/study/claims/switches.ts';
-import type { RecordsOf } from '../../../src/study/claims/term.ts';
+import { type RecordsOf, termFitter } from '../../../src/study/claims/term.ts';
 
 const { records } = readSweep(path.join(import.meta.dirname, '../../../runs/reference/quickstart'));
 const here: RecordsOf = (study) => (study === undefined ? records : null);
@@ -16,7 +16,7 @@ const follow = (steps: object[], recordsOf = here) => {
     title: 'What is counted',
     steps: steps.map((ours, i) => ({ label: `step ${i}`, ours: { group: 'lexicon', ...ours }, theirs: 0.8 - 0.1 * i })),
   });
-  return followSwitches([switches], recordsOf, RESAMPLING)[0]!;
+  return followSwitches([switches], termFitter(recordsOf, RESAMPLING))[0]!;
 };
 
 describe('followSwitches', () => {

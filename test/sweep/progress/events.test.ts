@@ -1,3 +1,4 @@
+/** @file Events of a sweep folded into what a display shows: share done, time left, recent ends. */
 import { describe, expect, it } from 'vitest';
 import {
   countByStatus,

@@ -1,3 +1,4 @@
+/** @file Progress without a terminal: lines, failures only, NDJSON. */
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { RunProgress } from '../../../src/sweep/messages.ts';

@@ -1,3 +1,4 @@
+/** @file Progress on a terminal, whatever its size. */
 import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import fc from 'fast-check';

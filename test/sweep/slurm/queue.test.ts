@@ -1,3 +1,4 @@
+/** @file What squeue prints, read. */
 import { describe, expect, it } from 'vitest';
 import { adviceOf, arrayIds, parseQueue, phaseOf } from '../../../src/sweep/slurm/queue.ts';
 

@@ -1,3 +1,4 @@
+/** @file The batch script and the cut of runs into arrays. */
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -107,7 +107,11 @@ describe('runSlurmTask', () => {
     const out_dir = submitted([{ run_id: 'a', num_steps: 2_000_000 }]);
     const run_dir = join(out_dir, 'a');
     const task = runTask(out_dir, 0).catch((error: unknown) => error);
-    while (listCheckpoints(run_dir).length === 0) await sleep(50);
+    const has_ended = task.then(() => true);
+    while (listCheckpoints(run_dir).length === 0) {
+      const is_over = await Promise.race([has_ended, sleep(50)]);
+      if (is_over) throw new Error(`ended before a checkpoint: ${await task}`);
+    }
     const lock = leaveLock(out_dir, 'a', { slurm_job: '78' });
     expect(await task).toMatchObject({ exit: 'folder_held' });
     const left = readdirSync(run_dir).map((name) => readFileSync(join(run_dir, name)).toString('base64'));
