@@ -14,8 +14,10 @@ import { makeResamples, type ResampleOptions, type Resamples } from './resamples
 const CHUNK = 8;
 /** Threads at most, where nobody says. */
 const MAX_THREADS = 8;
-/** Resamples times points from which a thread's start (about .1 s) pays: about .4 s of refits. */
-const WORTH_A_THREAD = 3e5;
+/** Milliseconds of refits after which the caller looks at its pace, and what is left by that pace for which a thread's
+ * start (about .1 s) pays. */
+const LOOK_MS = 40;
+const WORTH_A_THREAD_MS = 400;
 
 /** What the threads share. `control` holds the next chunk, then for each chunk whether it is done; `values` a row of
  * `names` a resample; `is_fitted` whether there is one. */
@@ -41,16 +43,13 @@ export function refitAll(
   refit: Refit,
   shared?: { spec: RefitSpec; resampling: ResampleOptions; threads: number | undefined },
 ): (Record<string, number> | null)[] {
-  const paying =
-    resamples.count * (shared?.spec.points.length ?? 0) < WORTH_A_THREAD
-      ? 1
-      : Math.min(availableParallelism(), MAX_THREADS);
-  const num_workers = Math.min((shared?.threads ?? paying) - 1, Math.ceil(resamples.count / CHUNK) - 1);
-  const names = shared && num_workers > 0 ? namesOf(resamples, refit) : null;
+  const most = Math.min((shared?.threads ?? threadsHere()) - 1, Math.ceil(resamples.count / CHUNK) - 1);
+  const names = shared && most > 0 ? namesOf(resamples, refit) : null;
   if (!shared || !names) return Array.from({ length: resamples.count }, (_, k) => refit(resamples.multiplicity(k)));
   const table = makeTable(names, resamples.count);
   const { spec, resampling } = shared;
-  const workers = startWorkers({ spec, resampling, table }, num_workers);
+  const pays = shared.threads !== undefined || takeSome(table, resamples, refit) > WORTH_A_THREAD_MS;
+  const workers = pays ? startWorkers({ spec, resampling, table }, most) : [];
   takeChunks(table, resamples, refit);
   for (let chunk = 0; chunk + 1 < table.control.length; chunk++)
     if (Atomics.load(table.control, chunk + 1) === 0) fill(table, chunk, resamples, refit);
@@ -59,6 +58,16 @@ export function refitAll(
     if (table.is_fitted[k] === 0) return null;
     return Object.fromEntries(names.map((name, j) => [name, table.values[k * names.length + j]!]));
   });
+}
+
+const threadsHere = (): number => Math.min(availableParallelism(), MAX_THREADS);
+
+/** Takes chunks for a moment; milliseconds that the rest will take the caller alone. */
+function takeSome(table: Table, resamples: Resamples, refit: Refit): number {
+  const start = performance.now();
+  const elapsed = () => performance.now() - start;
+  const taken = takeChunks(table, resamples, refit, () => elapsed() > LOOK_MS);
+  return (elapsed() / (taken * CHUNK)) * (resamples.count - taken * CHUNK);
 }
 
 /** A worker's part: refits chunk after chunk until none is left. */
@@ -87,10 +96,17 @@ function makeTable(names: readonly string[], count: number): Table {
   };
 }
 
-function takeChunks(table: Table, resamples: Resamples, refit: Refit): void {
+/** Fits chunk after chunk until none is left or `isEnough`; how many it fitted. */
+function takeChunks(table: Table, resamples: Resamples, refit: Refit, isEnough = () => false): number {
   const chunks = table.control.length - 1;
-  for (let chunk = Atomics.add(table.control, 0, 1); chunk < chunks; chunk = Atomics.add(table.control, 0, 1))
+  let taken = 0;
+  while (!isEnough()) {
+    const chunk = Atomics.add(table.control, 0, 1);
+    if (chunk >= chunks) break;
     fill(table, chunk, resamples, refit);
+    taken++;
+  }
+  return taken;
 }
 
 function fill({ names, count, control, values, is_fitted }: Table, chunk: number, resamples: Resamples, refit: Refit) {
