@@ -1,5 +1,5 @@
-/** @file Writes the generated parts of README.md: the result of the reference study, the committed studies with
- * their claims, the laws and the data dictionary.
+/** @file Writes the generated parts of README.md: what opens it (protocols side by side, claims and
+ * verdicts), the result of the first run, the committed studies, the laws and the data dictionary.
  * Usage, after `npm run build`: `node scripts/readme.mjs`, or `--check` to fail where the file is not current.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -51,36 +51,93 @@ function laws() {
   return ['| `--law` | form | reads | source |', '|---|---|---|---|', ...rows, batch.join(' | ').trim()].join('\n');
 }
 
-/** The committed studies, and the verdicts on the claims that they were made for. */
-function studies() {
+/** The committed studies, each with its records and what its fit.json says. */
+function committed() {
   const names = readdirSync(FOLDER).filter((name) => existsSync(`${FOLDER}/${name}/fit.json`));
-  const all = names.map((name) => {
+  return names.map((name) => {
     const { config } = loadConfig([`${FOLDER}/${name}/study.yaml`]);
     const { records } = readSweep(`${FOLDER}/${name}`);
-    const { claims, claims_frozen } = JSON.parse(readFileSync(`${FOLDER}/${name}/fit.json`, 'utf8'));
-    return { name, config, records, claims, claims_frozen };
+    return { name, config, records, fit: JSON.parse(readFileSync(`${FOLDER}/${name}/fit.json`, 'utf8')) };
   });
-  const rows = all.map(({ name, config, records }) => {
-    const flops = records.reduce((sum, { flops: { six_n_total } }) => sum + six_n_total, 0);
-    const links = `[${name}](configs/${name}.yaml)`;
-    return `| ${links} | ${records.length} | ${flops.toExponential(1)} | ${config.description ?? ''} |`;
-  });
-  const judged = all.flatMap(({ name, config, claims, claims_frozen }) => {
-    if (claims.length === 0) return [];
-    const statements = new Map(config.claims.map((claim) => [claim.name, claim.statement]));
-    const claimRows = claimTable(claims).rows.map(({ cells: [claim, ...rest] }) =>
-      ['', statements.get(claim), ...rest, ''].join(' | ').trim(),
-    );
-    const notes = claimNotes(claims, claims_frozen);
-    return [
-      ...['', `Claims of \`${name}\` (${notes.map((line) => line.trim()).join('; ')}):`, ''],
-      ...['| statement | theirs | ours, 90% | verdict |', '|---|---|---|---|', ...claimRows],
-    ];
-  });
-  return ['| study | runs | 6 N D | about |', '|---|---|---|---|', ...rows, ...judged].join('\n');
 }
 
-const SECTIONS = { result, studies, laws, columns: () => dataDictionary('runs') };
+/** From Kaplan's protocol to Chinchilla's: the figure, what it says in two sentences, and the verdicts on all claims. */
+function opening() {
+  const all = committed();
+  const { switches } = all.find(({ name }) => name === 'reconcile').fit;
+  const stepsOf = (name) => switches.find((sequence) => sequence.name === name).steps;
+  const number = ({ ours: { value, interval } }) =>
+    `${value.toFixed(2)} [${interval.map((x) => x.toFixed(2)).join(', ')}]`;
+  const ends = (name) => [stepsOf(name)[0], stepsOf(name).at(-1)].map(number);
+  const [large, small] = [ends('switches-bpe4096'), ends('switches-bytes')];
+  return [
+    `![Exponent a from Kaplan's protocol to Chinchilla's, step by step, beside Porian et al. 2024](${FOLDER}/reconcile/switches-bpe4096.png)`,
+    '',
+    `On the same text and the same small models Kaplan's protocol gives a = ${large[0]} and Chinchilla's ${large[1]} with a ` +
+      'vocabulary of 4,096 (dots, 90% intervals; diamonds: Porian et al. 2024 at their scale). ' +
+      `With 102 bytes for a vocabulary it is ${small[0]} and ${small[1]}: no step is told from zero.`,
+    '',
+    ...claimRows(all),
+  ].join('\n');
+}
+
+/** Claims with a verdict as a table; numbers without one folded away. */
+function claimRows(all) {
+  const claims = all.flatMap(({ name, config, fit }) => {
+    const statements = new Map(config.claims.map((claim) => [claim.name, claim.statement]));
+    const table = claimTable(fit.claims).rows;
+    return fit.claims.map(({ name: claim, verdict: { outcome, reason } }, i) => {
+      const [, theirs, ours] = table[i].cells;
+      // A diagnostic is named; its sentence is in the report.
+      const why = reason && outcome !== 'exploratory' ? ` (${reason.split(/[:;]/)[0]})` : '';
+      const cells = [
+        `[${name}](configs/${name}.yaml) ${claim}`,
+        statements.get(claim),
+        theirs,
+        ours,
+        `${outcome}${why}`,
+      ];
+      return { outcome, row: `| ${cells.join(' | ')} |` };
+    });
+  });
+  const frozen = all.flatMap(({ name, fit }) =>
+    fit.claims.length === 0 ? [] : [`- \`${name}\`: ${claimNotes(fit.claims, fit.claims_frozen).join('; ')}`],
+  );
+  const head = ['| claim | statement | theirs | ours, 90% | verdict |', '|---|---|---|---|---|'];
+  const [judged, others] = [
+    claims.filter((c) => c.outcome !== 'exploratory'),
+    claims.filter((c) => c.outcome === 'exploratory'),
+  ];
+  return [
+    ...head,
+    ...judged.map(({ row }) => row),
+    '',
+    '<details>',
+    `<summary>${others.length} claims whose power was too low by simulation before the runs: numbers, no verdicts</summary>`,
+    '',
+    ...head,
+    ...others.map(({ row }) => row),
+    '',
+    '</details>',
+    '',
+    'The rules of a verdict were written before the runs:',
+    '',
+    ...frozen,
+  ];
+}
+
+/** The committed studies with their cost. */
+function studies() {
+  const rows = committed().map(({ name, config, records }) => {
+    const flops = records.reduce((sum, { flops: { six_n_total } }) => sum + six_n_total, 0);
+    const hours = records.reduce((sum, { wall_seconds }) => sum + (wall_seconds ?? 0), 0) / 3600;
+    const links = `[${name}](configs/${name}.yaml)`;
+    return `| ${links} | ${records.length} | ${flops.toExponential(1)} | ${hours.toFixed(1)} | ${config.description ?? ''} |`;
+  });
+  return ['| study | runs | 6 N D | hours of one worker | about |', '|---|---|---|---|---|', ...rows].join('\n');
+}
+
+const SECTIONS = { opening, result, studies, laws, columns: () => dataDictionary('runs') };
 
 const before = readFileSync(README, 'utf8');
 const after = Object.entries(SECTIONS).reduce((text, [name, make]) => {

@@ -14,8 +14,8 @@ import {
   predictCurve,
   type RowAlong,
   rowsAlong,
-  withBreakBounds,
 } from '../fit/fit.ts';
+import { attempt } from '../lib/attempt.ts';
 import { LabError } from '../lib/errors.ts';
 import { formatFixed, formatNumber } from '../lib/format.ts';
 import { type FitCommandOptions, lawOptions } from './fit-options.ts';
@@ -94,11 +94,11 @@ export function fitOneVariable(
 ): { result: CurveResult } & CurveRows {
   const along = curveRows(source, options, replicates);
   const { x, curve } = along;
-  const fit = fitCurve(curve, { ...withBreakBounds(curve, along.options), keep_draws: true });
+  const fit = fitCurve(curve, { ...along.options, keep_draws: true });
   const floor = options.fix[options.law === 'saturating' ? 'E' : 'a'];
   const is_tested = options.law === 'broken_power_law' || (options.law === 'saturating' && options.checks);
   const tested = is_tested
-    ? attempt(() => breakTest(curve, { seed: options.seed ?? 0, ...(floor === undefined ? {} : { floor }) }))
+    ? attempt(() => breakTest(curve, { seed: options.seed ?? 0, ...(floor === undefined ? {} : { floor }) })).value
     : null;
   const about = { x, rows: options.rows ?? 'best', num_rows: source.points.length, break_test: tested } as const;
   return { result: { ...fit, ...about }, ...along };
@@ -122,15 +122,6 @@ function columnOf(points: FitSource['points'], { law: named, compare, x }: FitCo
   if (known.length === 1) return known[0]!;
   const choices = known.length === 0 ? 'N, D, C, S, U or B' : known.join(', ');
   throw new LabError('usage', `${law} is a law of one variable: say which with --x (${choices})`);
-}
-
-function attempt(test: () => BreakTest): BreakTest | null {
-  try {
-    return test();
-  } catch (error) {
-    if (error instanceof LabError && error.exit === 'too_little_data') return null;
-    throw error;
-  }
 }
 
 /** A fitted curve for people. */
@@ -161,7 +152,7 @@ export function curveLines(result: CurveResult, rows: readonly RowAlong[], width
 }
 
 /** Which rows were fitted. */
-function rowsNote({ rows: which, num_rows, num_points, x }: CurveResult, rows: readonly RowAlong[]): string {
+export function rowsNote({ rows: which, num_rows, num_points, x }: CurveResult, rows: readonly RowAlong[]): string {
   if (which === 'all' || num_points === num_rows) return `${num_points} of ${num_rows} rows`;
   const tokens = rows.map(({ point }) => point.D);
   const span = [Math.min(...tokens), Math.max(...tokens)].map((D) => ofColumn('D', D));

@@ -47,6 +47,8 @@ export interface FitCommandOptions extends OutputOptions {
   minTokens?: number;
   group?: string;
   out?: string;
+  /** Where the figure goes; ends in .svg or .png. */
+  figure?: string;
 }
 
 const NUMBER = String.raw`[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`;
@@ -72,6 +74,12 @@ function readBound(text: string, before: Record<string, [number, number]>): Reco
   if (name === undefined || (low === undefined && high === undefined))
     throw new InvalidArgumentError('a constant and two ends are needed, as in alpha=0.1..6.');
   return { ...before, [name]: [low === undefined ? 0 : Number(low), high === undefined ? Infinity : Number(high)] };
+}
+
+/** A file that can be drawn into. */
+function readFigure(text: string): string {
+  if (!/[^/\\]\.(svg|png)$/i.test(text)) throw new InvalidArgumentError('a file that ends in .svg or .png is needed.');
+  return text;
 }
 
 function readNames(text: string): string[] {
@@ -122,7 +130,7 @@ export function lawOptions(options: FitCommandOptions, replicates: number): FitO
 const EXAMPLES = `
 Examples:
   scaling-lab fit points.csv --columns "N=params,D=tokens,L=loss" --out fit.json
-  scaling-lab fit runs/study --params non_embedding --approach 2
+  scaling-lab fit runs/study --params non_embedding --approach 2 --figure valleys.svg
   scaling-lab fit runs/study --all-countings
   scaling-lab fit points.csv --law kaplan_n
   scaling-lab fit points.csv --law broken_power_law --x C
@@ -137,7 +145,7 @@ export function withFitting(command: Command): Command {
     ['Intervals:', withIntervals],
     ['Checks and tables:', withTables],
     ['Other procedures:', withApproaches],
-    ['Output:', (own) => withOutput(own.option('--out <file>', 'also write the fit as JSON, for predict'))],
+    ['Output:', (own) => withOutput(withFiles(own))],
   ];
   return groups
     .reduce((own, [heading, add]) => add(own.optionsGroup(heading)), command)
@@ -252,6 +260,12 @@ function withTables(command: Command): Command {
     .option('--deltas <list>', 'the law under several Huber corners, absolute and squared error', readNumbers)
     .option('--all-countings', 'the law under every counting of N and C, beside valleys, for a study')
     .option('--no-checks', 'leave out the checks that need fits of their own');
+}
+
+function withFiles(command: Command): Command {
+  return command
+    .option('--out <file>', 'also write the fit as JSON, for predict')
+    .option('--figure <file>', 'also draw the fit among its runs, as .svg or .png', readFigure);
 }
 
 function withApproaches(command: Command): Command {

@@ -14,12 +14,12 @@ import {
 } from '../fit/fit.ts';
 import { LabError } from '../lib/errors.ts';
 import { formatFixed, formatNumber } from '../lib/format.ts';
-import { readSweep } from '../log/log.ts';
+import { currentRuns, readSweep } from '../log/log.ts';
 import type { RunRecord } from '../log/record.ts';
 import { batchCurvesOf, type Counting, curvesOf, pointsOf, readPoints } from '../study/study.ts';
 import { isOneCurve } from './fit-curve.ts';
 import type { FitCommandOptions } from './fit-options.ts';
-import { note } from './output.ts';
+import { earlierNote, note } from './output.ts';
 
 /** The runs to fit. */
 export interface FitSource {
@@ -134,13 +134,10 @@ function neededColumns({ law, compare, x, approach, criticalBatch }: FitCommandO
 /** The records of one group of a study; the study must have one group only, or `--group` name it. */
 function groupRecords(dir: string, options: FitCommandOptions): RunRecord[] {
   if (options.columns !== undefined) throw new LabError('usage', '--columns is for a points file, not for a study');
-  const { plan, records: all, problems } = readSweep(dir);
-  const planned = new Set(plan?.runs.map(({ run_id }) => run_id));
-  const records = plan ? all.filter(({ run_id }) => planned.has(run_id)) : all;
-  for (const { message } of problems) note(options, `warning: ${message}`);
-  if (records.length < all.length) {
-    note(options, `warning: ${all.length - records.length} runs of an earlier plan are left out`);
-  }
+  const sweep = readSweep(dir);
+  for (const { message } of sweep.problems) note(options, `warning: ${message}`);
+  const { records, num_earlier } = currentRuns(sweep);
+  if (num_earlier > 0) note(options, earlierNote(num_earlier));
   if (records.length === 0) throw new LabError('usage', `${dir} holds no runs`);
   const groups = [...new Set(records.map(({ group }) => group))];
   const group = options.group ?? (groups.length === 1 ? groups[0] : undefined);

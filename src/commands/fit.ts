@@ -26,6 +26,7 @@ import { ALL_COUNTINGS, analyseRecords, factsOf, isoflopCut, plainGroup, pointsO
 import { batchLines, fitBatch } from './fit-batch.ts';
 import { curveLines, fitOneVariable, isOneCurve, isOneVariable } from './fit-curve.ts';
 import { checkCurve, compareOneVariable } from './fit-curve-checks.ts';
+import { batchFigure, curveFigure, envelopeFigure, lawFigure, valleysFigure, writeFigure } from './fit-figure.ts';
 import { type FitCommandOptions, lawOptions } from './fit-options.ts';
 import { type FitSource, prepared, readSource, sourceCurves, withSeedDelta } from './fit-source.ts';
 import { lawLines } from './fit-text.ts';
@@ -47,7 +48,7 @@ const DEFAULT_REPLICATES = 200;
 const CHECK_REPLICATES = 100;
 
 /** `fit DIR|POINTS.csv`. Throws `usage` for bad input, `too_little_data` where there is nothing to fit. */
-export function fitCommand(path: string, given: FitCommandOptions): number {
+export async function fitCommand(path: string, given: FitCommandOptions): Promise<number> {
   checkTogether(given);
   const source = readSource(path, given);
   const options = withSeedDelta(source.points, given);
@@ -103,6 +104,7 @@ const ONLY_FOR: readonly [keyof FitCommandOptions, string, (options: FitCommandO
   ['residuals', 'a law', isLaw],
   ['params', 'one counting at a time', ({ allCountings }) => !allCountings],
   ['flops', 'one counting at a time', ({ allCountings }) => !allCountings],
+  ['figure', 'one fit', ({ compare, allCountings }) => compare === undefined && !allCountings],
   ['allCountings', 'a law', ({ approach, law }) => approach === '3' && law !== 'critical_batch'],
 ];
 
@@ -116,15 +118,29 @@ function checkTogether(options: FitCommandOptions): void {
     throw new LabError('usage', `--delta is the corner of the Huber loss; --loss ${options.loss} has none`);
 }
 
-/** Writes `--out`, prints the result. */
-function finish(options: FitCommandOptions, value: object, text: () => string[], draws?: object): number {
+/** What of a fit goes into files only. */
+interface ForFiles {
+  /** Beside the result in `--out`. */
+  draws?: object | undefined;
+  /** The SVG of `--figure`. */
+  figure?: () => string;
+}
+
+/** Writes `--out` and `--figure`, prints the result. */
+async function finish(
+  options: FitCommandOptions,
+  value: object,
+  text: () => string[],
+  { draws, figure }: ForFiles = {},
+): Promise<number> {
   const result = { schema_version: SCHEMA_VERSION, ...value };
-  if (options.out !== undefined) writeJsonAtomic(options.out, { ...result, ...draws });
+  if (options.out !== undefined) writeJsonAtomic(options.out, { ...result, ...(draws ? { draws } : {}) });
+  if (options.figure !== undefined && figure) await writeFigure(options.figure, figure());
   printResult(options, result, () => text().join('\n'));
   return EXIT.ok;
 }
 
-function fitCurveLaw(source: FitSource, options: FitCommandOptions): number {
+function fitCurveLaw(source: FitSource, options: FitCommandOptions): Promise<number> {
   const { result, ...along } = fitOneVariable(source, options, DEFAULT_REPLICATES);
   result.diagnostics.unshift(...ofRecords(source));
   const { profiles, holdout, losses } = checkCurve(along, options);
@@ -142,15 +158,16 @@ function fitCurveLaw(source: FitSource, options: FitCommandOptions): number {
     ...(holdout ? { holdout } : {}),
     ...(losses ? { losses } : {}),
   };
-  return finish(options, value, text, { draws });
+  return finish(options, value, text, { draws, figure: () => curveFigure(result, along.rows) });
 }
 
-function fitCritical(source: FitSource, options: FitCommandOptions): number {
+function fitCritical(source: FitSource, options: FitCommandOptions): Promise<number> {
   const fit = fitBatch(source, options, DEFAULT_REPLICATES);
-  return finish(options, { counting: source.counting, ...fit }, () => batchLines(fit, terminalWidth()));
+  const text = () => batchLines(fit, terminalWidth());
+  return finish(options, { counting: source.counting, ...fit }, text, { figure: () => batchFigure(fit) });
 }
 
-function fitApproach3(source: FitSource, options: FitCommandOptions): number {
+function fitApproach3(source: FitSource, options: FitCommandOptions): Promise<number> {
   const { points, counting } = source;
   const law = lawOptions(options, DEFAULT_REPLICATES);
   const fit = fitLaw(points, { ...law, keep_draws: true });
@@ -175,7 +192,10 @@ function fitApproach3(source: FitSource, options: FitCommandOptions): number {
     ...(holdout ? ['', ...holdoutLines(holdout)] : []),
     ...profiles.flatMap((profile) => ['', ...profileLines(profile)]),
   ];
-  return finish(options, value, text, { draws });
+  return finish(options, value, text, {
+    draws,
+    figure: () => lawFigure(fit, shown, options.criticalBatch !== undefined),
+  });
 }
 
 /** What second fits say of the law: another resampling, half the runs, those with more tokens, valleys of the same runs. */
@@ -193,12 +213,14 @@ function ofRecords({ records, counting }: FitSource, floor_error?: number): Diag
   return records === null ? [] : judgeRuns(factsOf(records, counting), floor_error ?? null);
 }
 
-function fitApproach2(source: FitSource, options: FitCommandOptions): number {
+function fitApproach2(source: FitSource, options: FitCommandOptions): Promise<number> {
   const { points, options: budgets, diagnostics } = isoflopInput(source, options);
   const fit = fitIsoflop(points, { ...valleyOptions(options), ...budgets, keep_draws: true });
   fit.diagnostics.unshift(...ofRecords(source), ...diagnostics);
   const { draws, ...plain } = fit;
-  return finish(options, { counting: source.counting, ...plain }, () => isoflopLines(fit, terminalWidth()), { draws });
+  const text = () => isoflopLines(fit, terminalWidth());
+  const figure = () => valleysFigure(points, fit, source.counting);
+  return finish(options, { counting: source.counting, ...plain }, text, { draws, figure });
 }
 
 /** What of the options concerns valleys. */
@@ -231,15 +253,18 @@ function isoflopInput(
   return { points: cut.points, options: { budgets: cut.budgets }, diagnostics: cut.diagnostics };
 }
 
-function fitApproach1(source: FitSource, options: FitCommandOptions): number {
+function fitApproach1(source: FitSource, options: FitCommandOptions): Promise<number> {
   const { bootstrap = 0, seed = 0, level = 0.9, interval = 'percentile' } = lawOptions(options, DEFAULT_REPLICATES);
-  const fit = fitEnvelope(sourceCurves(source, options), { bootstrap, seed, level, interval, keep_draws: true });
+  const curves = sourceCurves(source, options);
+  const fit = fitEnvelope(curves, { bootstrap, seed, level, interval, keep_draws: true });
   fit.diagnostics.unshift(...ofRecords(source));
   const { draws, ...plain } = fit;
-  return finish(options, { counting: source.counting, ...plain }, () => envelopeLines(fit, terminalWidth()), { draws });
+  const text = () => envelopeLines(fit, terminalWidth());
+  const figure = () => envelopeFigure(curves, fit, source.counting);
+  return finish(options, { counting: source.counting, ...plain }, text, { draws, figure });
 }
 
-function fitComparison(source: FitSource, options: FitCommandOptions, laws: string[]): number {
+function fitComparison(source: FitSource, options: FitCommandOptions, laws: string[]): Promise<number> {
   const { points, counting } = source;
   const diagnostics = ofRecords(source);
   if (isOneCurve(laws)) {
@@ -254,7 +279,7 @@ function fitComparison(source: FitSource, options: FitCommandOptions, laws: stri
   return finish(options, { counting, diagnostics, ...comparison }, () => comparisonLines(comparison, diagnostics));
 }
 
-function fitCountings({ records }: FitSource, options: FitCommandOptions): number {
+function fitCountings({ records }: FitSource, options: FitCommandOptions): Promise<number> {
   if (records === null)
     throw new LabError(
       'usage',
@@ -280,7 +305,7 @@ function fitCountings({ records }: FitSource, options: FitCommandOptions): numbe
 }
 
 /** A law in one variable under every counting. */
-function fitCurveCountings(records: readonly RunRecord[], options: FitCommandOptions): number {
+function fitCurveCountings(records: readonly RunRecord[], options: FitCommandOptions): Promise<number> {
   const rows = ALL_COUNTINGS.map((counting) => {
     try {
       const points = prepared(pointsOf(records, counting), options);

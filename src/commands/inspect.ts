@@ -16,19 +16,31 @@ import {
   writeFileAtomic,
 } from '../log/log.ts';
 import { SCHEMA_VERSION } from '../log/record.ts';
+import { type QueueStatus, queueStatus } from '../sweep/sweep.ts';
 import type { OutputOptions, StudyOptions } from './options.ts';
 import { note, printResult } from './output.ts';
 
-/** `status [DIR]`: one study's folder, or every study under a runs folder. */
-export function statusCommand(dir: string, options: OutputOptions): number {
+/** `status [DIR]`: one study's folder, or every study under a runs folder; with the tasks that Slurm still has of it. */
+export async function statusCommand(dir: string, options: OutputOptions): Promise<number> {
   const sweeps = listSweeps(dir);
-  const all = (sweeps.length > 0 ? sweeps.map((name) => path.join(dir, name)) : [dir]).map((d) => sweepStatus(d));
+  const folders = sweeps.length > 0 ? sweeps.map((name) => path.join(dir, name)) : [dir];
+  const all = await Promise.all(folders.map(async (d) => ({ ...sweepStatus(d), slurm: await queueStatus(d) })));
   if (sweeps.length === 0 && all[0]!.num_runs === 0) {
     note(options, `no study in ${dir} yet; start one with scaling-lab study CONFIG`);
   }
   const value = all.length === 1 && sweeps.length === 0 ? all[0]! : { schema_version: SCHEMA_VERSION, sweeps: all };
-  printResult(options, value, () => all.map((s) => statusLines(s, { nowMs: Date.now() }).join('\n')).join('\n\n'));
+  printResult(options, value, () =>
+    all.map((s) => [...statusLines(s, { nowMs: Date.now() }), ...queueLines(s.slurm)].join('\n')).join('\n\n'),
+  );
   return EXIT.ok;
+}
+
+function queueLines(queue: QueueStatus | null): string[] {
+  if (queue === null) return [];
+  const { num_running, num_waiting, job_ids, advice, unknown } = queue;
+  if (unknown !== null) return [`Slurm: was handed runs, and cannot be asked from here how they stand: ${unknown}`];
+  const jobs = job_ids.length === 0 ? '' : ` (${job_ids.length === 1 ? 'job' : 'jobs'} ${job_ids.join(', ')})`;
+  return [`Slurm: ${num_running} tasks running, ${num_waiting} waiting${jobs}`, ...advice.map((line) => `  ${line}`)];
 }
 
 /** `export DIR --format F`: the records and metrics in another format. */

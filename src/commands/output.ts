@@ -39,3 +39,7 @@ export function progressKind(options: TrainOptions): 'table' | 'lines' | 'ndjson
   if (options.quiet) return 'quiet';
   return options.progress ?? (process.stderr.isTTY === true ? 'table' : 'lines');
 }
+
+/** What is said of runs in a study's folder that are not of its last plan. */
+export const earlierNote = (num: number): string =>
+  `warning: ${num} ${num === 1 ? 'run' : 'runs'} of an earlier plan ${num === 1 ? 'is' : 'are'} left out`;

@@ -13,8 +13,8 @@ import {
 } from '../config/config.ts';
 import type { Corpus } from '../data/data.ts';
 import { LabError } from '../lib/errors.ts';
-import { readSweep } from '../log/log.ts';
-import { type RunRecord, SCHEMA_VERSION } from '../log/record.ts';
+import { type RunFacts, readRunFacts } from '../log/log.ts';
+import { SCHEMA_VERSION } from '../log/record.ts';
 import { checkLimits, type Plan, planStudy, remainingPlan } from '../plan/plan.ts';
 import type { TrainOptions } from './options.ts';
 import { note, printResult } from './output.ts';
@@ -26,8 +26,9 @@ export interface PlannedStudy {
   out_dir: string;
   /** Where prepared corpora are kept, for all studies of this user. */
   cache_dir: string;
-  /** Records that the folder holds already. */
-  records: RunRecord[];
+  /** Ids of the runs of its folder that are finished. Not their records: a sweep of ten thousand would hold them to its
+   * end. */
+  finished: ReadonlySet<string>;
 }
 
 /** Prints the resolved config when --print-config asks for it; true when it did. */
@@ -44,16 +45,13 @@ export async function planFiles(files: string[], options: TrainOptions): Promise
   const out_dir = path.resolve(options.out ?? path.join('runs', config.name));
   const cache_dir = corpusCache();
   const corpora = await openCorpora(config, cache_dir);
-  const records = existingRecords(out_dir);
-  const plan = planStudy(config, (data) => corpora.get(canonicalJson(data))!.facts, {
-    tokens_per_second: (spec) => measuredSpeed(records, spec),
-  });
+  const { finished, tokens_per_second } = earlierRuns(out_dir);
+  const plan = planStudy(config, (data) => corpora.get(canonicalJson(data))!.facts, { tokens_per_second });
   const workers = options.workers ?? options.arrayLimit ?? config.workers ?? os.availableParallelism();
-  const done = new Set(records.filter(({ status }) => status === 'finished').map(({ run_id }) => run_id));
-  checkLimits(remainingPlan(plan, done), { max_hours: options.maxHours, max_flops: options.maxFlops, workers });
+  checkLimits(remainingPlan(plan, finished), { max_hours: options.maxHours, max_flops: options.maxFlops, workers });
   const warnings = [...corpora.values()].flatMap((corpus) => corpus.warnings);
   for (const warning of new Set([...warnings, ...plan.warnings])) note(options, `warning: ${warning}`);
-  return { config, plan, out_dir, cache_dir, records };
+  return { config, plan, out_dir, cache_dir, finished };
 }
 
 /** `SCALING_LAB_CACHE`, else the user's cache folder. */
@@ -75,26 +73,26 @@ async function openCorpora(config: StudyConfig, cache_dir: string): Promise<Map<
   return corpora;
 }
 
-function existingRecords(out_dir: string): RunRecord[] {
+/** What a plan asks of the runs that its folder holds: which are finished, and the tokens a second, evaluation included,
+ * of one of the same shape and batch. */
+function earlierRuns(out_dir: string): {
+  finished: Set<string>;
+  tokens_per_second: (spec: RunSpec) => number | undefined;
+} {
+  const keyOf = ({ model, batch_size }: Pick<RunFacts, 'model' | 'batch_size'>): string =>
+    [model.d_model, model.n_layer, model.vocab_size, model.n_ctx, batch_size].join();
+  const finished = new Set<string>();
+  const speeds = new Map<string, number>();
   try {
-    return readSweep(out_dir).records;
+    for (const record of readRunFacts(out_dir)) {
+      if (record.status !== 'finished') continue;
+      finished.add(record.run_id);
+      const key = keyOf(record);
+      if (record.wall_seconds > 0 && !speeds.has(key)) speeds.set(key, record.num_tokens / record.wall_seconds);
+    }
   } catch (error) {
-    if (error instanceof LabError && error.exit === 'usage') return [];
-    throw error;
+    // There is no such folder yet.
+    if (!(error instanceof LabError && error.exit === 'usage')) throw error;
   }
-}
-
-/** Tokens a second, evaluation included, of a finished run of the same shape and batch in this folder. */
-function measuredSpeed(records: RunRecord[], spec: RunSpec): number | undefined {
-  const { d_model, n_layer, vocab_size, n_ctx } = spec.model;
-  const twin = records.find(
-    ({ status, model, batch_size }) =>
-      status === 'finished' &&
-      model.d_model === d_model &&
-      model.n_layer === n_layer &&
-      model.vocab_size === vocab_size &&
-      model.n_ctx === n_ctx &&
-      batch_size === spec.batch_size,
-  );
-  return twin && twin.wall_seconds > 0 ? twin.num_tokens / twin.wall_seconds : undefined;
+  return { finished, tokens_per_second: (spec) => speeds.get(keyOf(spec)) };
 }

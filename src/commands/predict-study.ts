@@ -5,8 +5,9 @@
  */
 import { dirname } from 'node:path';
 import { fitLaw, type LawFit } from '../fit/fit.ts';
+import { attempt } from '../lib/attempt.ts';
 import { LabError } from '../lib/errors.ts';
-import { readSweep } from '../log/log.ts';
+import { currentRuns, readSweep } from '../log/log.ts';
 import { type Counting, pointsOf } from '../study/study.ts';
 import { note } from './output.ts';
 import type { PredictOptions } from './predict-options.ts';
@@ -49,14 +50,14 @@ function drawsOf(
   if (!fit.bootstrap) return none('the study was fitted without a bootstrap');
   const { replicates: bootstrap, cluster, level, interval, seed } = fit.bootstrap;
   const left_out = new Set(fit.dropped.map(({ id }) => id));
-  const { records } = readSweep(dir);
+  const { records } = currentRuns(readSweep(dir));
   const points = pointsOf(
     records.filter((record) => record.group === group),
     counting,
   ).filter(({ id }) => !left_out.has(id!));
   if (points.length === 0) return none(`the runs of the fit are not in ${dir}`);
   const { name: loss, delta, scale } = fit.loss;
-  const again = attempt(() =>
+  const { value: again } = attempt(() =>
     fitLaw(points, {
       law: fit.law,
       ...fit.constraints,
@@ -69,13 +70,4 @@ function drawsOf(
   if (!again?.draws || !(isSame('params') && isSame('intervals') && isSame('num_points')))
     return none(`the runs in ${dir} are not those of its fit.json; make it anew with scaling-lab report ${dir}`);
   return { draws: again.draws, why: `intervals by ${bootstrap} replicates over ${cluster}` };
-}
-
-function attempt(refit: () => LawFit): LawFit | null {
-  try {
-    return refit();
-  } catch (error) {
-    if (error instanceof LabError && error.exit === 'too_little_data') return null;
-    throw error;
-  }
 }

@@ -90,7 +90,7 @@ function addFitting(program: Command, exit: Exit): void {
     .description('how far a study is, or all studies of a runs folder')
     .argument('[dir]', 'folder of a study, or of studies', 'runs')
     .action(async (dir: string, options: OutputOptions) =>
-      exit((await import('./inspect.ts')).statusCommand(dir, options)),
+      exit(await (await import('./inspect.ts')).statusCommand(dir, options)),
     );
   withOutput(program.command('verify'))
     .description('whether every record, log, checkpoint and count of a study is whole and agrees; 8 where not')

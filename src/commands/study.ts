@@ -4,11 +4,11 @@ import path from 'node:path';
 import { loadConfig, printConfig } from '../config/config.ts';
 import { EXIT, LabError } from '../lib/errors.ts';
 import { formatDuration } from '../lib/format.ts';
-import { readSweep, snapshotPath } from '../log/log.ts';
+import { currentRuns, readSweep, snapshotPath } from '../log/log.ts';
 import { type RunRecord, SCHEMA_VERSION } from '../log/record.ts';
 import { claimLines, finishStudy, forecastLines, formatSummary, plainGroup, switchLines } from '../study/study.ts';
 import type { OutputOptions, TrainOptions } from './options.ts';
-import { note, printResult } from './output.ts';
+import { earlierNote, note, printResult } from './output.ts';
 import { planFiles, printedConfig } from './plan-study.ts';
 import { dryRun, failureLines, sweepExit, sweepStudy } from './train-study.ts';
 
@@ -67,8 +67,10 @@ function freshFolder(files: string[], options: StudyCommandOptions): string {
 /** `report DIR`: fits and draws again, from the records and the study file kept with them. */
 export async function reportCommand(dir: string, options: OutputOptions): Promise<number> {
   const startMs = performance.now();
-  const { records, problems } = readSweep(dir);
-  for (const { message } of problems) note(options, `warning: ${message}`);
+  const sweep = readSweep(dir);
+  for (const { message } of sweep.problems) note(options, `warning: ${message}`);
+  const { records, num_earlier } = currentRuns(sweep);
+  if (num_earlier > 0) note(options, earlierNote(num_earlier));
   if (!existsSync(snapshotPath(dir))) {
     throw new LabError('usage', `${dir} holds no study.yaml; report wants the folder of a study`);
   }

@@ -12,14 +12,10 @@ import { isColor, note, printResult, progressKind } from './output.ts';
 import { type PlannedStudy, planFiles, printedConfig } from './plan-study.ts';
 import { slurmRequest } from './slurm-options.ts';
 
-/** Ids of the runs that are done already. */
-const finishedIds = ({ records }: PlannedStudy) =>
-  new Set(records.filter(({ status }) => status === 'finished').map(({ run_id }) => run_id));
-
 function printPlan(study: PlannedStudy, options: TrainOptions): void {
-  const finished = finishedIds(study);
-  const value = { ...study.plan, finished: study.plan.runs.map((r) => r.run_id).filter((id) => finished.has(id)) };
-  printResult(options, value, () => formatPlan(study.plan, finished));
+  const { plan, finished } = study;
+  const value = { ...plan, finished: plan.runs.map((r) => r.run_id).filter((id) => finished.has(id)) };
+  printResult(options, value, () => formatPlan(plan, finished));
 }
 
 /** `--dry-run`: what would be trained, and how it would be handed to a cluster; writes nothing. */
@@ -38,7 +34,7 @@ async function printSlurmPlan(study: PlannedStudy, options: TrainOptions, reques
   printResult(options, { ...plan, slurm }, () => {
     const scripts = slurm.scripts.map(({ path: file, text }) => `${file}\n\n${text}`);
     const arrays = `${slurm.num_tasks} tasks in ${scripts.length} ${scripts.length === 1 ? 'array' : 'arrays'}`;
-    return [formatPlan(plan, finishedIds(study)), `Slurm: ${arrays}`, ...scripts].join('\n\n');
+    return [formatPlan(plan, study.finished), `Slurm: ${arrays}`, ...scripts].join('\n\n');
   });
 }
 
@@ -57,7 +53,7 @@ export async function sweepStudy(study: PlannedStudy, files: string[], options: 
   // A name that is not there must not leave a folder behind. Another machine of a cluster may have what this one lacks.
   if (backend !== 'auto' && request === null)
     await (await import('../backend/backend.ts')).resolveBackend(backend, options);
-  freezeClaims(out_dir, config.claims, finishedIds(study).size);
+  freezeClaims(out_dir, config.claims, study.finished.size);
   const shown = { progress: progressKind(options), is_color: isColor(options) };
   const train = (part: PlannedStudy) =>
     request === null
@@ -86,7 +82,7 @@ async function inOrder(study: PlannedStudy, train: (part: PlannedStudy) => Promi
     freezeForecasts(out_dir, config.forecasts, plan.runs, { bootstrap, seed: config.seed });
     const rest = await train(study);
     // What the first part trained is no run "done before".
-    const num_early = [...finishedIds(study)].filter((id) => waiting.has(id)).length;
+    const num_early = [...study.finished].filter((id) => waiting.has(id)).length;
     const wall_seconds = first.wall_seconds + rest.wall_seconds;
     return { ...rest, num_skipped: first.num_skipped + num_early, wall_seconds };
   }

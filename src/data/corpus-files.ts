@@ -3,16 +3,17 @@
  * read-only disk is a `storage` error that leaves nothing behind.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { storageError } from '../lib/errors.ts';
+import { makeFolder } from '../lib/make-folder.ts';
 import { tokenBytes } from './token-file.ts';
 
 /** Runs `fill(dir)` on a new folder in `parent`, then `place(dir)`; the folder never outlives the call. */
 export function throughTempFolder<T>(parent: string, fill: (dir: string) => T, place: (dir: string) => void): T {
   const dir = join(parent, `.tmp-${process.pid}-${randomUUID()}`);
   try {
-    mkdirSync(dir, { recursive: true });
+    makeFolder(dir);
   } catch (error) {
     throw storageError(error, parent);
   }

@@ -5,6 +5,7 @@
  * independent and reward a form only where the data lie; the hold-out score asks about where they do not, and comes
  * first.
  */
+import { attempt } from '../lib/attempt.ts';
 import { LabError } from '../lib/errors.ts';
 import { fitLaw, type LawFit } from './approach3.ts';
 import type { CurveFit } from './curve.ts';
@@ -70,9 +71,9 @@ export function compareBy<Fit extends LawFit | CurveFit>(
   const names = [...new Set(laws)];
   if (names.length < 2) throw new LabError('usage', `invalid --compare: ${laws.join()} is not two laws or more`);
   const rows = names.map((law) => {
-    const { value: fit, why } = attempt(() => how.fit(law));
+    const { value: fit, refused: why } = attempt(() => how.fit(law));
     const scored = fit ? attempt(() => how.holdOut(law)) : null;
-    return { law, fit, holdout: scored?.value ?? null, refused: why ?? scored?.why ?? null };
+    return { law, fit, holdout: scored?.value ?? null, refused: why ?? scored?.refused ?? null };
   });
   if (rows.every(({ fit }) => fit === null))
     throw new LabError('too_little_data', rows.map(({ law, refused }) => `${law}: ${refused}`).join('; '));
@@ -94,15 +95,6 @@ export function compareBy<Fit extends LawFit | CurveFit>(
     return xh === yh ? (xa === ya ? 0 : xa - ya) : xh - yh;
   });
   return { held_out: holdout, laws: compared };
-}
-
-function attempt<T>(run: () => T): { value: T | null; why: string | null } {
-  try {
-    return { value: run(), why: null };
-  } catch (error) {
-    if (error instanceof LabError && error.exit === 'too_little_data') return { value: null, why: error.message };
-    throw error;
-  }
 }
 
 /** Log likelihood at its maximum over constants and dispersion, and the criteria; AICc is null where n <= k + 1. */

@@ -3,17 +3,21 @@
  * `compare.ts`, `loss-scan.ts`) on the one variable x; laws of one column of a run take that column for x.
  */
 import { drawnFits } from './answers/prediction.ts';
-import { breakBounds } from './checks/break-test.ts';
 import { type LossScanRow, scanBy } from './checks/loss-scan.ts';
 import { type Comparison, compareBy } from './compare.ts';
 import { parseCondition } from './condition.ts';
-import { type CurveFit, type CurveOptions, type CurvePoint, fitCurve, predictCurve, solveCurve } from './curve.ts';
+import {
+  type CurveFit,
+  type CurveOptions,
+  type CurvePoint,
+  curveProblem,
+  fitCurve,
+  predictCurve,
+  solveCurve,
+} from './curve.ts';
 import { type Axes, type HoldoutReport, holdOutBy } from './holdout.ts';
 import { constrain } from './laws/constrain.ts';
-import { rawLoss } from './laws/raw-loss.ts';
 import { curveByName } from './laws/registry.ts';
-import { robustLoss } from './minimise/loss.ts';
-import { makeProblem } from './minimise/objective.ts';
 import type { FitPoint } from './point.ts';
 import { type Profile, profileAt, requireFreedom } from './profile.ts';
 
@@ -29,29 +33,14 @@ export interface CurveHoldoutOptions extends CurveOptions {
   column?: string;
 }
 
-/** The options with the usual bounds of a break, where the law has one and they say nothing of it. */
-export function withBreakBounds(points: readonly CurvePoint[], options: CurveOptions): CurveOptions {
-  if (options.law !== 'broken_power_law') return options;
-  return { ...options, bounds: { ...breakBounds(points, options.fix), ...options.bounds } };
-}
-
 /** The profile of a constant of the curve, with its likelihood-ratio interval.
  * @throws LabError('usage') for a name the law does not have; LabError('too_little_data') where no freedom is left. */
 export function profileCurve(
   points: readonly CurvePoint[],
   options: CurveOptions & { param: string; num_values?: number },
 ): Profile {
-  const own = withBreakBounds(points, options);
-  const logLaw = constrain(curveByName(options.law ?? 'saturating'), own);
-  const law = options.scale === 'raw' ? rawLoss(logLaw) : logLaw;
-  const loss = robustLoss(options.loss ?? 'mse', options.delta);
-  const kept = points.filter(({ x, L, weight = 1 }) => [x, L, weight].every((v) => Number.isFinite(v) && v > 0));
+  const { law, loss, kept, problem } = curveProblem(points, options);
   requireFreedom(law, kept.length);
-  const column = law.inputs[0]!;
-  const problem = makeProblem(
-    law,
-    kept.map(({ x, L, weight = 1 }) => ({ [column]: x, L, weight })),
-  );
   const { best } = solveCurve(problem, loss);
   return profileAt({ law, problem, loss, best }, options);
 }
@@ -75,7 +64,7 @@ export function holdOutCurve(
   };
   const fit = (fitted: readonly FitPoint[]) => {
     const own = fitted.map(({ N, L, weight }) => ({ x: N, L, ...(weight === undefined ? {} : { weight }) }));
-    const { draws, ...found } = fitCurve(own, { ...withBreakBounds(own, curve), keep_draws: true });
+    const { draws, ...found } = fitCurve(own, { ...curve, keep_draws: true });
     return {
       fit: found,
       rms: found.rms,
@@ -102,7 +91,7 @@ export function compareCurves(
 ): Comparison<CurveFit> {
   const { laws, holdout = 'largest', column, ...rest } = options;
   return compareBy(laws, holdout, {
-    fit: (law) => fitCurve(points, { ...withBreakBounds(points, { ...rest, law }), bootstrap: 0 }),
+    fit: (law) => fitCurve(points, { ...rest, law, bootstrap: 0 }),
     holdOut: (law) => holdOutCurve(points, { ...rest, law, holdout, ...(column === undefined ? {} : { column }) }),
     num_free: ({ law }) => constrain(curveByName(law), rest).coordinates.length,
   });
@@ -116,8 +105,7 @@ export function scanCurveLosses(
 ): LossScanRow[] {
   const { loss: _, delta: __, ...rest } = options;
   return scanBy(deltas, (loss) => {
-    const own = { ...withBreakBounds(points, rest), ...loss, bootstrap: 0, keep_draws: false };
-    const { params, rms, converged } = fitCurve(points, own);
+    const { params, rms, converged } = fitCurve(points, { ...rest, ...loss, bootstrap: 0, keep_draws: false });
     return { params, exponents: null, rms, converged };
   });
 }

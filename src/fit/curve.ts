@@ -11,6 +11,7 @@ import { drawnFits } from './answers/prediction.ts';
 import { judgeOptimum } from './checks/judge.ts';
 import { judgeInput } from './checks/point-checks.ts';
 import { type Diagnostic, tooLittle, warn } from './diagnostic.ts';
+import { withBreakBounds } from './laws/break-bounds.ts';
 import { constrain } from './laws/constrain.ts';
 import type { Constraints, Law, LawParams } from './laws/law.ts';
 import { rawLoss } from './laws/raw-loss.ts';
@@ -92,11 +93,8 @@ const SETTLED = 1e-7;
  * determine the constants.
  */
 export function fitCurve(points: readonly CurvePoint[], options: CurveOptions = {}): CurveFit {
-  const logLaw = constrain(curveByName(options.law ?? 'saturating'), options);
-  const law = options.scale === 'raw' ? rawLoss(logLaw) : logLaw;
-  const loss = robustLoss(options.loss ?? 'mse', options.delta);
+  const { law, loss, kept, problem } = curveProblem(points, options);
   const num_free = law.coordinates.length;
-  const kept = points.filter(({ x, L, weight = 1 }) => [x, L, weight].every((v) => Number.isFinite(v) && v > 0));
   const least = num_free + 1;
   const distinct = numDistinct(kept.map((p) => p.x));
   if (distinct < least)
@@ -104,11 +102,6 @@ export function fitCurve(points: readonly CurvePoint[], options: CurveOptions = 
       'too_few_points',
       `${distinct} distinct x among ${kept.length} usable points; ${law.name} with ${num_free} constants needs ${least}`,
     );
-  const column = law.inputs[0]!;
-  const problem = makeProblem(
-    law,
-    kept.map(({ x, L, weight = 1 }) => ({ [column]: x, L, weight })),
-  );
   const { best, finished_by } = solveCurve(problem, loss);
   const params = law.toParams(best.theta, problem.centre);
   const { cluster = 'points', ...rest } = options;
@@ -169,6 +162,18 @@ export function fitCurve(points: readonly CurvePoint[], options: CurveOptions = 
     bootstrap: resampled?.report ?? null,
     ...(options.keep_draws && resampled ? { draws: resampled.draws } : {}),
   };
+}
+
+/** The usable points and what is minimised over them. A break is bounded by `withBreakBounds`.
+ * @throws LabError('usage') for an unknown law or bad options. */
+export function curveProblem(points: readonly CurvePoint[], options: CurveOptions) {
+  const kept = points.filter(({ x, L, weight = 1 }) => [x, L, weight].every((v) => Number.isFinite(v) && v > 0));
+  const logLaw = constrain(curveByName(options.law ?? 'saturating'), withBreakBounds(kept, options));
+  const law = options.scale === 'raw' ? rawLoss(logLaw) : logLaw;
+  const loss = robustLoss(options.loss ?? 'mse', options.delta);
+  const column = law.inputs[0]!;
+  const rows = kept.map(({ x, L, weight = 1 }) => ({ [column]: x, L, weight }));
+  return { law, loss, kept, problem: makeProblem(law, rows) };
 }
 
 /** Loss that a fitted curve predicts at x. @throws LabError('usage') for an unknown law or an x that is not positive. */

@@ -52,7 +52,6 @@ export {
   type NamedPoint,
   profileCurve,
   scanCurveLosses,
-  withBreakBounds,
 } from './curve-procedures.ts';
 export type { Diagnostic, DiagnosticName } from './diagnostic.ts';
 export { type HeldOutRun, type Holdout, type HoldoutOptions, type HoldoutReport, holdOut } from './holdout.ts';

@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { LabError, storageError } from '../lib/errors.ts';
 import { writeAtomic } from './atomic.ts';
 import { archivePath, planPath } from './paths.ts';
+import { writePlanFile } from './plan-file.ts';
 import { type Problem, readSweep } from './reader.ts';
 
 /** Files of a study that are copied where they are there. */
@@ -24,12 +25,7 @@ export function archiveSweep(dir: string, out: string): { files: string[]; num_r
     for (const record of done) write(`${JSON.stringify(record)}\n`);
   });
   if (plan !== null) {
-    // A line a run: half the size of the planner's indented form, and readable in a diff.
-    const { runs, ...rest } = plan;
-    const head = JSON.stringify(rest).slice(0, -1);
-    writeAtomic(planPath(out), (write) =>
-      write(`${head},"runs":[\n${runs.map((run) => JSON.stringify(run)).join(',\n')}\n]}\n`),
-    );
+    writePlanFile(out, plan);
     files.push(planPath(out));
   }
   for (const name of BESIDE) {

@@ -4,9 +4,10 @@
  * systems), starts with a dot and ends in `.tmp`; a failure removes it, a kill leaves it to `removeTempFiles`.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, unlinkSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { storageError } from '../lib/errors.ts';
+import { makeFolder } from '../lib/make-folder.ts';
 import { namesIn } from './paths.ts';
 
 export type Write = (chunk: string | Uint8Array) => void;
@@ -36,7 +37,7 @@ export function writeAtomic(path: string, produce: (write: Write) => void, optio
   // The pid alone would not do: containers reuse it, and two hosts may share the folder.
   const temp = join(dir, `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
   try {
-    mkdirSync(dir, { recursive: true });
+    makeFolder(dir);
     const file = openSync(temp, 'wx');
     try {
       writeChunks(file, produce);

@@ -11,6 +11,7 @@ export {
   writeCheckpoint,
 } from './checkpoint.ts';
 export { type Difference, firstDifference, recordDifference, weightDifference } from './compare-runs.ts';
+export { currentRuns } from './current-runs.ts';
 export { captureEnvironment, sourcesChangedSince } from './environment.ts';
 export { dataDictionary } from './export/columns.ts';
 export { type ExportFormat, exportSweep } from './export/export.ts';
@@ -26,7 +27,7 @@ export {
   snapshotPath,
   sweepPath,
 } from './paths.ts';
-export type { PlanFile } from './plan-file.ts';
+export { type PlanFile, writePlanFile } from './plan-file.ts';
 export {
   lastTrainRow,
   listSweeps,
@@ -37,6 +38,7 @@ export {
   readRecord,
   readSweep,
 } from './reader.ts';
+export { type RunFacts, readRunFacts } from './run-facts.ts';
 export type { StoredTensor } from './safetensors.ts';
 export { statusLines, sweepStatus } from './status.ts';
 export { RULES } from './verify/finding.ts';

@@ -3,10 +3,12 @@
  * Compute is weighed by `flops.exact`; an unfinished run counts for its share of steps.
  */
 import { basename } from 'node:path';
+import { z } from 'zod';
 import { formatDuration, formatFlops, formatNumber } from '../lib/format.ts';
 import { runPath } from './paths.ts';
-import { lastTrainRow, type Problem, readSweep } from './reader.ts';
-import { RUN_STATES, type RunRecord, type RunStatus, SCHEMA_VERSION } from './record.ts';
+import { planKeysSchema } from './plan-file.ts';
+import { lastTrainRow, type Problem, readSweepAs } from './reader.ts';
+import { RUN_STATES, type RunStatus, runRecordSchema, SCHEMA_VERSION } from './record.ts';
 
 type Counts = Record<RunStatus, number>;
 
@@ -40,9 +42,26 @@ export interface SweepStatus {
   problems: Problem[];
 }
 
+/** What the status reads of a record; whether the rest is sound is for `verify` to say. */
+const recordPart = z.object(
+  runRecordSchema.pick({
+    run_id: true,
+    sweep: true,
+    group: true,
+    status: true,
+    error: true,
+    flops: true,
+    step: true,
+    num_steps: true,
+    train_loss: true,
+    updated_at: true,
+  }).shape,
+);
+type RecordPart = z.output<typeof recordPart>;
+
 /** The status of the sweep in `dir`. Throws `usage` where there is no such folder. */
 export function sweepStatus(dir: string): SweepStatus {
-  const { plan, records: stored, problems } = readSweep(dir);
+  const { plan, records: stored, problems } = readSweepAs(dir, recordPart, planKeysSchema);
   const records = stored.map((record) => (record.status === 'running' ? withProgress(dir, record) : record));
   const groups = new Map<string, GroupStatus>();
   const groupOf = (name: string): GroupStatus => {
@@ -152,7 +171,7 @@ export function statusLines(
 }
 
 /** A running run with the step and loss of its log: run.json is rewritten at checkpoints only. */
-function withProgress(dir: string, record: RunRecord): RunRecord {
+function withProgress(dir: string, record: RecordPart): RecordPart {
   const row = lastTrainRow(runPath(dir, record.run_id));
   return row === null ? record : { ...record, step: row.step, train_loss: row.loss };
 }
@@ -166,7 +185,7 @@ function addRun(group: GroupStatus, state: RunStatus, flops: number, share: numb
   group.flops_total += flops;
 }
 
-function doneShare(record: RunRecord): number {
+function doneShare(record: RecordPart): number {
   if (record.status === 'finished') return 1;
   return record.num_steps > 0 ? Math.min(1, record.step / record.num_steps) : 0;
 }

@@ -5,8 +5,9 @@
  * so no row is doubled. Values that are not finite are written as null with their kind beside them.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, readSync } from 'node:fs';
 import { LabError, storageError } from '../lib/errors.ts';
+import { makeFolder } from '../lib/make-folder.ts';
 import { removeTempFiles, writeFully, writeJsonAtomic } from './atomic.ts';
 import { metricsPath, recordPath } from './paths.ts';
 import { type MetricRow, type RunRecord, runRecordSchema } from './record.ts';
@@ -38,7 +39,7 @@ export class RunWriter {
     this.#flushMs = options.flushMs ?? 1000;
     let file: number | null = null;
     try {
-      mkdirSync(dir, { recursive: true });
+      makeFolder(dir);
       removeTempFiles(dir);
       file = openSync(this.#path, 'a+');
       this.#length = dropTornLine(file);

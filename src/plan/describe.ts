@@ -4,9 +4,11 @@ import {
   type CorpusFacts,
   canonicalJson,
   type DataConfig,
+  type RunSpec,
   runHash,
   type StudyConfig,
   type SweepConfig,
+  type TrainConfig,
 } from '../config/config.ts';
 import { formatCount, formatFlops } from '../lib/format.ts';
 import { countFlops, countParams, trainingMemoryBytes } from '../model/size.ts';
@@ -44,7 +46,7 @@ export function describeRun(
   const { data } = spec;
   const speed = options.tokens_per_second?.(spec);
   return {
-    run_id: `${sweep.name}-d${spec.model.d_model}-${config_hash.slice(0, 10)}`,
+    run_id: runId(sweep.name, spec, config_hash),
     config_hash,
     sweep: config.name,
     group: sweep.name,
@@ -65,6 +67,22 @@ export function describeRun(
     notes,
   };
 }
+
+/** The run of the same cell with another seed. */
+export function withSeed(
+  run: PlannedRun,
+  train: Pick<TrainConfig, 'init_seed' | 'data_seed'>,
+  seed: number,
+): PlannedRun {
+  const { init_seed = seed, data_seed = seed } = train;
+  if (run.spec.init_seed === init_seed && run.spec.data_seed === data_seed) return run;
+  const spec: RunSpec = { ...run.spec, init_seed, data_seed };
+  const config_hash = runHash(spec);
+  return { ...run, run_id: runId(run.group, spec, config_hash), config_hash, spec };
+}
+
+const runId = (group: string, { model }: RunSpec, config_hash: string): string =>
+  `${group}-d${model.d_model}-${config_hash.slice(0, 10)}`;
 
 function tokenizerName(data: DataConfig): string {
   if (data.corpus === 'zipf-lexicon') return 'none';

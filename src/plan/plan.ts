@@ -14,7 +14,7 @@ import {
 } from '../config/config.ts';
 import { LabError } from '../lib/errors.ts';
 import { type Flops, type NumParams, SCHEMA_VERSION } from '../log/record.ts';
-import { describeCell, describeRun } from './describe.ts';
+import { describeCell, describeRun, withSeed } from './describe.ts';
 import type { Counting } from './isoflop.ts';
 import { resolveRun } from './resolve.ts';
 import { matches, outside } from './select.ts';
@@ -114,10 +114,11 @@ export function planStudy(
     if (block.runs.length > sweep.max_runs) {
       errors.push(`sweep ${sweep.name}: ${block.runs.length} runs are more than max_runs ${sweep.max_runs}`);
     }
-    plan.runs.push(...block.runs);
-    plan.duplicates.push(...block.duplicates);
-    plan.dropped.push(...block.dropped);
-    plan.warnings.push(...block.warnings);
+    // Not by spreading into push: a block may hold more runs than a call takes arguments.
+    plan.runs = plan.runs.concat(block.runs);
+    plan.duplicates = plan.duplicates.concat(block.duplicates);
+    plan.dropped = plan.dropped.concat(block.dropped);
+    plan.warnings = plan.warnings.concat(block.warnings);
   }
   if (errors.length > 0) throw new LabError('usage', errors.join('\n'));
   if (plan.runs.length === 0) throw new LabError('usage', `study ${config.name}: every run was excluded or dropped`);
@@ -139,31 +140,34 @@ function planBlock(
   const counting = sweep.isoflop?.flops ?? 'six_n_total';
   const ids = new Set<string>();
   const numExcluded = sweep.exclude.map(() => 0);
+  const num_runs = sweep.seeds.length;
   for (const cell of sweepCells(sweep)) {
     const name = describeCell(cell);
     const { model, train } = resolveCell(config, sweep, cell);
-    for (const seed of sweep.seeds) {
-      try {
-        const facts = factsOf(data);
-        const { budget, size } = cell;
-        const resolved = resolveRun({ model, train, data, facts, seed, counting, budget, size });
-        const excluding = sweep.exclude.findIndex((entry) => matches(entry, resolved.spec, model, train, budget));
-        if (excluding >= 0) {
-          numExcluded[excluding] = (numExcluded[excluding] ?? 0) + 1;
-          drop(block, { group: sweep.name, cell: name, reason: `matches exclude.${excluding}` });
-          continue;
-        }
-        const run = describeRun(resolved, { config, sweep, facts, budget, counting, options });
-        const reason = outside(sweep.isoflop?.keep, run);
-        if (reason !== undefined) drop(block, { group: sweep.name, cell: name, reason });
-        else if (ids.has(run.run_id)) block.duplicates.push({ run_id: run.run_id, cell: `${name}, seed ${seed}` });
-        else block.runs.push(run);
-        ids.add(run.run_id);
-      } catch (error) {
-        if (!(error instanceof LabError)) throw error;
-        errors.push(`sweep ${sweep.name}, ${name}: ${error.message}`);
-        break;
+    try {
+      const facts = factsOf(data);
+      const { budget, size } = cell;
+      // The runs of a cell differ in their seeds only.
+      const seed = sweep.seeds[0]!;
+      const resolved = resolveRun({ model, train, data, facts, seed, counting, budget, size });
+      const excluding = sweep.exclude.findIndex((entry) => matches(entry, resolved.spec, model, train, budget));
+      if (excluding >= 0) {
+        numExcluded[excluding] = (numExcluded[excluding] ?? 0) + num_runs;
+        block.dropped.push({ group: sweep.name, cell: name, reason: `matches exclude.${excluding}`, num_runs });
+        continue;
       }
+      const first = describeRun(resolved, { config, sweep, facts, budget, counting, options });
+      const reason = outside(sweep.isoflop?.keep, first);
+      if (reason !== undefined) block.dropped.push({ group: sweep.name, cell: name, reason, num_runs });
+      for (const own of sweep.seeds) {
+        const run = withSeed(first, train, own);
+        if (reason === undefined && !ids.has(run.run_id)) block.runs.push(run);
+        else if (reason === undefined) block.duplicates.push({ run_id: run.run_id, cell: `${name}, seed ${own}` });
+        ids.add(run.run_id);
+      }
+    } catch (error) {
+      if (!(error instanceof LabError)) throw error;
+      errors.push(`sweep ${sweep.name}, ${name}: ${error.message}`);
     }
   }
   numExcluded.forEach((n, i) => {
@@ -171,13 +175,6 @@ function planBlock(
   });
   if (sweep.isoflop !== undefined) block.warnings.push(...thinBudgets(sweep.name, sweep.isoflop.budgets, block.runs));
   return block;
-}
-
-/** Counts a run that is left out, one entry for all seeds of a cell. */
-function drop(block: Block, cell: Omit<DroppedCell, 'num_runs'>): void {
-  const last = block.dropped.at(-1);
-  if (last?.cell === cell.cell && last.reason === cell.reason) last.num_runs++;
-  else block.dropped.push({ ...cell, num_runs: 1 });
 }
 
 /** The plan without the runs whose id is in `done`: what is still to be paid for. */

@@ -20,6 +20,9 @@ const HEADER = [
   'time',
 ];
 
+/** Lines of each list that are printed; --json has all. */
+const MAX_LISTED = 500;
+
 /** Columns that are aligned on the left. */
 const NUM_LEFT = 1;
 
@@ -27,29 +30,46 @@ const NUM_LEFT = 1;
 export function formatPlan(plan: Plan, finished: ReadonlySet<string> = new Set()): string {
   const { runs, duplicates, dropped, totals, warnings } = plan;
   const numFinished = runs.filter((run) => finished.has(run.run_id)).length;
-  const rows = runs.map((run) => row(run, finished.has(run.run_id)));
+  const rows = runs.slice(0, MAX_LISTED).map((run) => row(run, finished.has(run.run_id)));
   const seeds = runs.map(({ spec }) => seedsOf(spec));
   // One seed for all says nothing of a run.
   const table =
     new Set(seeds).size > 1
       ? [HEADER, ...rows].map(([id = '', ...cells], i) => [id, i === 0 ? 'seed' : seeds[i - 1]!, ...cells])
       : [HEADER, ...rows];
-  const lines = align(table);
+  const lines = [...align(table), ...more(runs.length, 'runs')];
   const notes = runs.flatMap((run) => run.notes.map((note) => `  ${run.run_id}: ${note}`));
-  if (notes.length > 0) lines.push('', 'Notes', ...notes);
+  if (notes.length > 0) lines.push('', 'Notes', ...listed(notes, 'notes'));
   if (dropped.length > 0) {
     const numRuns = dropped.reduce((sum, d) => sum + d.num_runs, 0);
     lines.push('', `Dropped: ${countOf(numRuns, 'run')} of ${countOf(dropped.length, 'cell')}`);
-    lines.push(...dropped.map((d) => `  ${d.group}, ${d.cell}: ${d.reason}`));
+    lines.push(
+      ...listed(
+        dropped.map((d) => `  ${d.group}, ${d.cell}: ${d.reason}`),
+        'cells',
+      ),
+    );
   }
   if (duplicates.length > 0) {
     lines.push(
       '',
       `Duplicates, planned once: ${duplicates.length}`,
-      ...duplicates.map((d) => `  ${d.run_id}: ${d.cell}`),
+      ...listed(
+        duplicates.map((d) => `  ${d.run_id}: ${d.cell}`),
+        'duplicates',
+      ),
     );
   }
-  if (warnings.length > 0) lines.push('', 'Warnings', ...warnings.map((warning) => `  ${warning}`));
+  if (warnings.length > 0) {
+    lines.push(
+      '',
+      'Warnings',
+      ...listed(
+        warnings.map((warning) => `  ${warning}`),
+        'warnings',
+      ),
+    );
+  }
   const { flops } = totals;
   lines.push(
     '',
@@ -91,6 +111,15 @@ function totalTime({ totals }: Plan): string {
   const rest = totals.num_unmeasured === 0 ? '' : ` and ${countOf(totals.num_unmeasured, 'run')} unmeasured`;
   return `${formatDuration(totals.estimated_minutes * 60)}${rest}`;
 }
+
+/** The first lines of a list, and how many more there are. */
+const listed = (lines: readonly string[], what: string): string[] => [
+  ...lines.slice(0, MAX_LISTED),
+  ...more(lines.length, what),
+];
+
+const more = (num: number, what: string): string[] =>
+  num > MAX_LISTED ? [`  and ${num - MAX_LISTED} more ${what} (--json lists all)`] : [];
 
 function countOf(n: number, what: string): string {
   return `${n} ${what}${n === 1 ? '' : 's'}`;

@@ -34,7 +34,7 @@ export function sharedRuns(runs: readonly PlannedRun[]): string[] {
 /** Runs that see tokens more than once. */
 export function epochWarnings(runs: readonly PlannedRun[]): string[] {
   const epochs = runs.map((run) => (run.unique_tokens === null ? 0 : run.spec.num_tokens / run.unique_tokens));
-  const worst = Math.max(...epochs);
+  const worst = epochs.reduce((most, e) => Math.max(most, e), 0);
   const numRepeating = epochs.filter((e) => e > 1).length;
   if (numRepeating === 0) return [];
   const limit = worst > MAX_EPOCHS ? `; beyond ${MAX_EPOCHS} epochs the loss is no longer that of fresh tokens` : '';

@@ -9,12 +9,13 @@ import { renderPng } from './png.ts';
 
 export { criticalBatch as criticalBatchFigure } from './figures/critical-batch.ts';
 export { type CurveColumn, curveFits } from './figures/curve-fits.ts';
-export { envelope } from './figures/envelope.ts';
+export { type EnvelopeInput, envelope } from './figures/envelope.ts';
 export { errorByDistance } from './figures/error-by-distance.ts';
 export { type ExponentRow, exponents as exponentsFigure } from './figures/exponents.ts';
 export { halfFit } from './figures/half-fit.ts';
 export { holdOutErrors } from './figures/hold-out-errors.ts';
 export { isoflopValleys, type Valley } from './figures/isoflop-valleys.ts';
+export { type LawLinesInput, lawLines as lawLinesFigure } from './figures/law-lines.ts';
 export { learningCurves } from './figures/learning-curves.ts';
 export { lossContours } from './figures/loss-contours.ts';
 export { lossFrontier } from './figures/loss-frontier.ts';
@@ -23,6 +24,7 @@ export { profiles } from './figures/profiles.ts';
 export { residuals as residualsFigure } from './figures/residuals.ts';
 export { type SensitivityPanel, sensitivity } from './figures/sensitivity.ts';
 export type { Headline, ReportFigure, ReportGroup, ReportInput } from './html.ts';
+export { it, sub } from './rich-text.ts';
 export { exponentTable, type LawRow, lawTable, runTable, type Table, tableToText } from './tables.ts';
 export { renderPng, renderReport };
 

@@ -19,6 +19,7 @@ import {
   recutIsoflops,
   type SelectOptions,
 } from '../fit/fit.ts';
+import { attempt, sentenceOf } from '../lib/attempt.ts';
 import { LabError } from '../lib/errors.ts';
 import { formatFlops } from '../lib/format.ts';
 import type { RunRecord } from '../log/record.ts';
@@ -137,7 +138,7 @@ function sizeCurve(points: readonly FitPoint[], options: AnalyseOptions): SizeCu
   if (D === undefined) return null;
   const runs = points.filter((point) => point.D === D).map(({ N, L }) => ({ x: N, L }));
   const resampling = { bootstrap: options.bootstrap, cluster: 'x', seed: options.seed, keep_draws: true } as const;
-  return { D, curve: attempt(() => fitCurve(runs, resampling)) };
+  return { D, curve: outcomeOf(() => fitCurve(runs, resampling)) };
 }
 
 function fitCounting(records: RunRecord[], counting: Counting, options: AnalyseOptions): CountingFits {
@@ -146,7 +147,9 @@ function fitCounting(records: RunRecord[], counting: Counting, options: AnalyseO
   const resampling = { ...common, bootstrap: options.bootstrap, cluster: options.cluster, seed: options.seed };
   const points = options.prepare ? options.prepare(counted) : counted;
   const cut = isoflopCut(records, points, counting, common);
-  const surface = attempt(() => fitLaw(points, { law: 'chinchilla', ...options.law, ...resampling, keep_draws: true }));
+  const surface = outcomeOf(() =>
+    fitLaw(points, { law: 'chinchilla', ...options.law, ...resampling, keep_draws: true }),
+  );
   const floor_error = surface.fit?.standard_errors?.['E'] ?? null;
   return {
     counting,
@@ -154,7 +157,7 @@ function fitCounting(records: RunRecord[], counting: Counting, options: AnalyseO
     points,
     isoflop_points: cut.points,
     is_recut: cut.is_recut,
-    isoflop: attempt(() => {
+    isoflop: outcomeOf(() => {
       if (cut.points.length === 0) throw new LabError('too_little_data', 'no budget is shared by enough sizes');
       return fitValleys(cut.points, { ...resampling, budgets: cut.budgets });
     }),
@@ -198,16 +201,9 @@ function plannedBudgets(records: readonly RunRecord[], { params, flops }: Counti
     : null;
 }
 
-function attempt<T>(run: () => T): Outcome<T> {
-  try {
-    return { fit: run(), refused: null };
-  } catch (error) {
-    if (error instanceof LabError && error.exit === 'too_little_data') {
-      // The message opens with the diagnostic's name; people get the sentence.
-      return { fit: null, refused: error.message.replace(/^\w+: /, '') };
-    }
-    throw error;
-  }
+function outcomeOf<T>(run: () => T): Outcome<T> {
+  const { value, refused } = attempt(run);
+  return refused === null ? { fit: value, refused } : { fit: null, refused: sentenceOf(refused) };
 }
 
 function warningsOf(

@@ -1,12 +1,20 @@
 /** @file Wires a group's checks to the figures of `report/`, each with a caption that says how to read it.
  * A check that was not done has no figure.
  */
-import { curveInterval, predictCurve, predictLoss } from '../fit/fit.ts';
+import {
+  type CurveFit,
+  curveInterval,
+  type EnvelopeFit,
+  predictCurve,
+  predictLoss,
+  type TrainingCurve,
+} from '../fit/fit.ts';
 import { formatNumber } from '../lib/format.ts';
 import {
   type CurveColumn,
   criticalBatchFigure,
   curveFits,
+  type EnvelopeInput,
   envelope,
   errorByDistance,
   halfFit,
@@ -61,9 +69,6 @@ function frontierOf({ fits, records }: GroupAnalysis, { optima }: GroupChecks): 
 
 function envelopeOf({ envelope: found }: GroupChecks): ReportFigure | null {
   if (!found) return null;
-  const { fit, curves } = found;
-  const points = ({ points: own, flops_per_token }: (typeof curves)[number]) =>
-    own.map(({ D, L }) => ({ C: flops_per_token * D, L }));
   return {
     id: 'envelope',
     title: 'Approach 1, the envelope of the learning curves',
@@ -71,11 +76,21 @@ function envelopeOf({ envelope: found }: GroupChecks): ReportFigure | null {
       'Above: loss along training against compute so far; where a run is the best of all, its line is thick. Below: the ' +
       'size that is best, and the power law through it. Grey stretches are won by the smallest or largest size there and ' +
       'are left out. Where the learning rate still decays, runs on their way are worse than finished ones, which biases a.',
-    svg: envelope({
-      curves: curves.map((curve) => ({ id: curve.id ?? '', N: curve.N, points: points(curve) })),
-      steps: fit.steps,
-      fit: { coefficient: fit.coefficients.N, exponent: fit.exponents.a, interval: fit.intervals?.['a'] ?? null },
-    }),
+    svg: envelope(envelopeShapes(found.curves, found.fit)),
+  };
+}
+
+/** Learning curves over compute with their envelope, as the figure takes them. */
+export function envelopeShapes(
+  curves: readonly TrainingCurve[],
+  { steps, coefficients, exponents, intervals }: EnvelopeFit,
+): EnvelopeInput {
+  const pointsOf = ({ points, flops_per_token }: TrainingCurve) =>
+    points.map(({ D, L }) => ({ C: flops_per_token * D, L }));
+  return {
+    curves: curves.map((curve) => ({ id: curve.id ?? '', N: curve.N, points: pointsOf(curve) })),
+    steps,
+    fit: { coefficient: coefficients.N, exponent: exponents.a, interval: intervals?.['a'] ?? null },
   };
 }
 
@@ -102,13 +117,6 @@ const AXES: Record<OneVariable['symbol'], string> = {
 const BAND_PLACES = 13;
 
 function curveColumn({ symbol, held, points, fit }: OneVariable): CurveColumn {
-  const xs = points.map(({ x }) => x);
-  const [low, high] = [Math.min(...xs), Math.max(...xs)];
-  const places = Array.from({ length: BAND_PLACES }, (_, i) => low * (high / low) ** (i / (BAND_PLACES - 1)));
-  const band = places.flatMap((x) => {
-    const interval = curveInterval(fit, x);
-    return interval ? [{ x, low: interval[0], high: interval[1] }] : [];
-  });
   const { E = 0, alpha = Number.NaN } = fit.params;
   return {
     symbol,
@@ -119,8 +127,18 @@ function curveColumn({ symbol, held, points, fit }: OneVariable): CurveColumn {
       { name: 'E', value: E, interval: fit.intervals?.['E'] ?? null },
     ],
     points,
-    lines: [{ at: (x) => predictCurve(fit, x), band }],
+    lines: [{ at: (x) => predictCurve(fit, x), band: bandOf(fit) }],
   };
+}
+
+/** The bootstrap band of a curve along its points; empty without draws. */
+export function bandOf(fit: CurveFit): { x: number; low: number; high: number }[] {
+  const [low, high] = fit.range.x;
+  const places = Array.from({ length: BAND_PLACES }, (_, i) => low * (high / low) ** (i / (BAND_PLACES - 1)));
+  return places.flatMap((x) => {
+    const interval = curveInterval(fit, x);
+    return interval ? [{ x, low: interval[0], high: interval[1] }] : [];
+  });
 }
 
 function profilesOf({ profiles: found }: GroupChecks): ReportFigure | null {

@@ -1,7 +1,7 @@
 /** @file Wires a group's records and fits to the figures of `report/`. Each figure says in its caption what to see and
  * how it was computed; one that has nothing to show is left out.
  */
-import { predictLoss } from '../fit/fit.ts';
+import { type FitPoint, type IsoflopFit, predictLoss } from '../fit/fit.ts';
 import type { RunRecord } from '../log/record.ts';
 import {
   exponentsFigure,
@@ -12,6 +12,7 @@ import {
   type ReportFigure,
   residualsFigure,
   type ScalingPanel,
+  type Valley,
 } from '../report/report.ts';
 import type { CountingFits, GroupAnalysis } from './analyse.ts';
 import { checkFigures } from './check-figures.ts';
@@ -73,12 +74,6 @@ function exponentsOf(group: GroupAnalysis): ReportFigure | null {
 function valleysOf(fits: CountingFits): ReportFigure | null {
   const { fit } = fits.isoflop;
   if (!fit || fit.budgets.length === 0) return null;
-  const valleys = fit.budgets.map(({ C, points, parabola, N_opt, L_opt, interior }) => ({
-    C,
-    points: points.map((i) => fits.isoflop_points[i]!),
-    parabola: parabola ? expanded(parabola) : null,
-    minimum: N_opt === null || L_opt === null ? null : { N: N_opt, L: L_opt, isInterior: interior },
-  }));
   const cut = fits.is_recut
     ? 'The runs were planned under another counting: each size’s loss is interpolated along its tokens at these budgets.'
     : 'Each point is a trained run.';
@@ -88,8 +83,18 @@ function valleysOf(fits: CountingFits): ReportFigure | null {
     caption:
       `Final loss against size at fixed training compute (C = 6 N D), a parabola in log N for each budget and its lowest ` +
       `point. ${cut} A budget whose minimum is not between its sizes is refused.`,
-    svg: isoflopValleys({ valleys, ...sizeTitle(fits) }),
+    svg: isoflopValleys({ valleys: valleyShapes(fit, fits.isoflop_points), ...sizeTitle(fits) }),
   };
+}
+
+/** The valleys of a fit as the figure takes them; `points` are those that were fitted. */
+export function valleyShapes({ budgets }: IsoflopFit, points: readonly FitPoint[]): Valley[] {
+  return budgets.map(({ C, points: members, parabola, N_opt, L_opt, interior }) => ({
+    C,
+    points: members.map((i) => points[i]!),
+    parabola: parabola ? expanded(parabola) : null,
+    minimum: N_opt === null || L_opt === null ? null : { N: N_opt, L: L_opt, isInterior: interior },
+  }));
 }
 
 /** c0 + c1 (x - centre) + c2 (x - centre)^2 multiplied out, x = ln N. */

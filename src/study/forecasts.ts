@@ -8,7 +8,7 @@ import { mean, rootMeanSquare } from 'simple-statistics';
 import type { Forecast } from '../config/config.ts';
 import { fitLaw, type Interval, predictRun } from '../fit/fit.ts';
 import { formatFixed, formatFlops, formatNumber } from '../lib/format.ts';
-import { readSweep } from '../log/log.ts';
+import { currentRuns, readSweep } from '../log/log.ts';
 import type { RunRecord } from '../log/record.ts';
 import type { PlannedRun } from '../plan/plan.ts';
 import { holdOutErrors, type ReportFigure, type Table } from '../report/report.ts';
@@ -82,7 +82,7 @@ export function freezeForecasts(
   planned: readonly PlannedRun[],
   resampling: Resampling,
 ): void {
-  const { records } = readSweep(dir);
+  const { records } = currentRuns(readSweep(dir));
   const finished = records.filter(({ status }) => status === 'finished');
   const known = finished.filter((record) => !isForecast(record, forecasts));
   const waiting = planned.filter((run) => isForecast(run, forecasts));

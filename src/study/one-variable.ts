@@ -2,7 +2,7 @@
  * best at their compute. L(N) is the group's own; the others are fitted here, for the report, where there are enough runs.
  */
 import { type CurveFit, type CurvePoint, fitCurve, rowsAlong } from '../fit/fit.ts';
-import { LabError } from '../lib/errors.ts';
+import { attempt } from '../lib/attempt.ts';
 import { formatCount } from '../lib/format.ts';
 import type { AnalyseOptions, GroupAnalysis } from './analyse.ts';
 
@@ -25,13 +25,10 @@ export function oneVariableLaws({ fits, size_curve }: GroupAnalysis, options: An
   const fitted = (symbol: 'D' | 'C', held: string, runs: CurvePoint[]): OneVariable[] => {
     if (new Set(runs.map(({ x }) => x)).size < MIN_DISTINCT) return [];
     const bootstrap = Math.min(options.bootstrap, REPLICATES);
-    try {
-      const fit = fitCurve(runs, { bootstrap, cluster: 'x', seed: options.seed, keep_draws: true });
-      return [{ symbol, held, points: runs, fit }];
-    } catch (error) {
-      if (error instanceof LabError && error.exit === 'too_little_data') return [];
-      throw error;
-    }
+    const { value: fit } = attempt(() =>
+      fitCurve(runs, { bootstrap, cluster: 'x', seed: options.seed, keep_draws: true }),
+    );
+    return fit ? [{ symbol, held, points: runs, fit }] : [];
   };
   const sizes = [...new Set(points.map(({ N }) => N))];
   const horizonsOf = (N: number): number => new Set(points.filter((p) => p.N === N).map(({ D }) => D)).size;

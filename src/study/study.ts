@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { type Claim, canonicalJson, type FitConfig, type Switches } from '../config/config.ts';
 import { formatFixed, formatInterval, formatNumber } from '../lib/format.ts';
-import { fitPath, readSweep, snapshotPath, writeJsonAtomic } from '../log/log.ts';
+import { currentRuns, fitPath, readSweep, snapshotPath, writeJsonAtomic } from '../log/log.ts';
 import { type RunRecord, SCHEMA_VERSION } from '../log/record.ts';
 import { type Headline, type ReportInput, writeReport } from '../report/report.ts';
 import { analyseRecords, type GroupAnalysis } from './analyse.ts';
@@ -24,11 +24,13 @@ import { type Forecasts, forecastFigures, forecastTable, scoreForecasts } from '
 import { formatSummary, lawRows } from './summary.ts';
 
 export { analyseRecords, type CountingFits, type GroupAnalysis, isoflopCut } from './analyse.ts';
+export { bandOf, envelopeShapes } from './check-figures.ts';
 export { freezeClaims } from './claims/freeze.ts';
 export { type ClaimPower, simulatePower } from './claims/power.ts';
 export { switchLines } from './claims/switches.ts';
 export { claimLines, claimNotes, claimTable, powerLines } from './claims/table.ts';
 export { exponentRows } from './exponent-rows.ts';
+export { valleyShapes } from './figures.ts';
 export { forecastLines, freezeForecasts, hasForecasts, isForecast } from './forecasts.ts';
 export { type PointsFile, readPoints } from './points.ts';
 export { batchCurvesOf, curvesOf } from './record-curves.ts';
@@ -79,10 +81,15 @@ export const CLAIM_REPLICATES = 2000;
 export async function finishStudy(dir: string, records: readonly RunRecord[], input: StudyInput): Promise<StudyResult> {
   const options = { ...input.fit, seed: input.seed };
   const groups = analyseRecords(records, options);
-  const recordsOf: RecordsOf = (study) => (study === undefined ? records : recordsBeside(dir, study));
+  const beside = new Map<string, ReturnType<RecordsOf>>();
+  const recordsOf: RecordsOf = (study) => {
+    if (study === undefined) return records;
+    if (!beside.has(study)) beside.set(study, recordsBeside(dir, study));
+    return beside.get(study)!;
+  };
   const fitOf = termFitter(recordsOf, { bootstrap: CLAIM_REPLICATES, seed: input.seed });
   const claims = judgeClaims(input.claims, fitOf);
-  const switches = followSwitches(input.switches, fitOf);
+  const switches = followSwitches(input.switches, fitOf, recordsOf);
   const freezing = frozenIn(dir, input.claims);
   const forecasts = scoreForecasts(dir, records);
   const checked = groups.map((group) => ({ group, checks: checkGroup(group, options) }));
@@ -101,7 +108,7 @@ export async function finishStudy(dir: string, records: readonly RunRecord[], in
 function recordsBeside(dir: string, study: string): readonly RunRecord[] | null {
   const folders = [path.join(dir, '..', study), path.join(dir, '..', 'reference', study)];
   const found = folders.find((folder) => existsSync(snapshotPath(folder)));
-  return found === undefined ? null : readSweep(found).records;
+  return found === undefined ? null : currentRuns(readSweep(found)).records;
 }
 
 /** A group and what second looks say of its fits. */

@@ -4,7 +4,7 @@
  * belongs to one config hash for ever.
  */
 import { LabError } from '../lib/errors.ts';
-import { type PlanFile, planPath, readPlan, readRecord, runPath, writeJsonAtomic } from '../log/log.ts';
+import { type PlanFile, readPlan, readRecord, runPath, writePlanFile } from '../log/log.ts';
 import type { RunRecord, RunStatus } from '../log/record.ts';
 import type { Plan, PlannedRun } from '../plan/plan.ts';
 import type { RunWork } from './progress/events.ts';
@@ -68,7 +68,7 @@ export function writePlan(plan: Plan, out_dir: string): number {
   const earlier: PlanFile['runs'] = readPlan(out_dir)?.runs ?? [];
   const planned = new Set(plan.runs.map((run) => run.run_id));
   const kept = earlier.filter((run) => !planned.has(run.run_id));
-  writeJsonAtomic(planPath(out_dir), { ...plan, runs: [...plan.runs, ...kept] });
+  writePlanFile(out_dir, { ...plan, runs: [...plan.runs, ...kept] });
   return kept.length;
 }
 

@@ -1,10 +1,10 @@
 /** @file The lock of a sweep's folder: one sweep at a time writes there. What `sweep.lock` says and how a dead one is
  * taken over is lib/file-lock.ts's; here who holds the folder becomes the user's error.
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { LabError, storageError } from '../lib/errors.ts';
 import { type FileLock, type LockHolder, tryLock } from '../lib/file-lock.ts';
+import { makeFolder } from '../lib/make-folder.ts';
 import { isAlive } from '../lib/process-identity.ts';
 
 export const LOCK_FILE = 'sweep.lock';
@@ -13,7 +13,7 @@ export const LOCK_FILE = 'sweep.lock';
 export async function lockFolder(folder: string): Promise<FileLock> {
   const path = join(folder, LOCK_FILE);
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     const taken = await tryLock(path);
     if ('lock' in taken) return taken.lock;
     throw heldError(folder, path, taken.holder);

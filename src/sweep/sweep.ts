@@ -14,6 +14,7 @@ export { readGpu } from './gpu-facts.ts';
 export { type Card, type CardQuery, queryCards } from './nvidia-smi.ts';
 export type { SweepEvent } from './progress/events.ts';
 export type { SweepResult } from './result.ts';
+export { type QueueStatus, queueStatus } from './slurm/live.ts';
 export { slurmPreview } from './slurm/preview.ts';
 export type { SlurmRequest } from './slurm/request.ts';
 export { runSlurmSweep, type SlurmSweepOptions } from './slurm/slurm.ts';

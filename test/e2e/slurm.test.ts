@@ -130,6 +130,9 @@ describe.skipIf(WITHOUT_SLURM !== '')(`sweep --executor slurm ${WITHOUT_SLURM}`,
   it('says of a task that was cancelled that it was, and trains its run when started again', async () => {
     const sweep = start('slow', 'cancelled');
     const [first] = await running('cancelled', 2);
+    const { num_running, num_waiting, job_ids } = JSON.parse(lab('status', 'cancelled', '--json').stdout).slurm;
+    expect({ num_running, num_waiting }).toEqual({ num_running: 2, num_waiting: 0 });
+    expect(job_ids).toEqual([first!.split('_')[0]]);
     cluster.run('scancel', first!);
     expect(await sweep.end, sweep.err).toBe(3);
     expect(statuses('cancelled').sort()).toEqual(['cancelled', 'finished']);

@@ -46,6 +46,17 @@ describe('the broken power law', () => {
     expect(fit.params['d1']! / 1e7).toBeCloseTo(1, 1);
     for (const { x, L } of points) expect(predictCurve(fit, x) / L).toBeCloseTo(1, 5);
   });
+
+  it('is looked for inside the points, unless other bounds are given', () => {
+    const points = curve({ c1: 0, num: 12, sd: 0.01 });
+    const x = points.map((p) => p.x).sort((a, b) => a - b);
+    const law = 'broken_power_law';
+    const { params, constraints } = fitCurve(points, { law });
+    expect(constraints?.bounds).toEqual({ d1: [x[2], x[9]], f1: [0.05, 2] });
+    expect(params['d1']! >= x[2]! && params['d1']! <= x[9]!).toBe(true);
+    const own = fitCurve(points, { law, bounds: { d1: [1, 1e3] }, fix: { f1: 0.3 } });
+    expect(own.constraints?.bounds).toEqual({ d1: [1, 1e3] });
+  });
 });
 
 describe('the test of a break', () => {

@@ -92,6 +92,7 @@ describe('the saturating power law', () => {
     expect(() => fitCurve(points.slice(0, 3))).toThrow(
       expect.objectContaining({ exit: 'too_little_data', message: expect.stringContaining('3 distinct x') }),
     );
+    expect(() => fitCurve([])).toThrow('too_few_points: 0 distinct x');
     const short = fitCurve(curve(1.5, 1e6, 0.4, 0, 0, 1e5, 5e5));
     expect(short.diagnostics.map((d) => d.name)).toEqual(['range_too_small']);
     expect(() => fitCurve(points, { law: 'chinchilla' })).toThrow('it reads other variables');

@@ -14,8 +14,10 @@ export function isAbsent(name: string): boolean {
   return !existsSync(join(FOLDER, name));
 }
 
+export const tablePath = (name: string): string => join(FOLDER, name);
+
 export function readTable(name: string): string {
-  return readFileSync(join(FOLDER, name), 'utf8');
+  return readFileSync(tablePath(name), 'utf8');
 }
 
 /** The 245 points that Epoch AI digitised from Hoffmann's Figure 4. */

@@ -180,6 +180,23 @@ describe('what is plotted', () => {
     for (const word of ['>without<', '>with a break<']) expect(two).toContain(word);
   });
 
+  it('curves: a mark is an upright in both panels with its interval, and in words; off the axis nothing', () => {
+    const [first] = COLUMNS;
+    const xs = first!.points.map(({ x }) => x);
+    const middle = Math.sqrt(Math.min(...xs) * Math.max(...xs));
+    const marked = (x: number, interval: [number, number] | null): string =>
+      curveFits({ columns: [{ ...first!, mark: { x, interval, label: 'break here' } }] });
+    const uprights = (svg: string) => svg.match(/<g aria-label="rule"[^>]*stroke-dasharray="2,3"/g)?.length ?? 0;
+    const bands = (svg: string) => svg.match(/<g aria-label="rect"/g)?.length ?? 0;
+    // The right end of the interval lies beyond the axis.
+    const svg = marked(middle, [0.9 * middle, 1e30]);
+    expectInside(svg);
+    expect([uprights(svg), bands(svg), svg.split('>break here<').length - 1]).toEqual([2, 2, 1]);
+    expect([uprights(marked(middle, null)), bands(marked(middle, null))]).toEqual([2, 0]);
+    const off = marked(1e20, [1e19, 1e21]);
+    expect([uprights(off), bands(off), off.includes('break here')]).toEqual([0, 0, false]);
+  });
+
   it('sensitivity: one dot a choice, the chosen one filled, references named once', () => {
     const svg = SAMPLES['sensitivity']!();
     expect([circles(svg, BLUE), circles(svg, WHITE)]).toEqual([2, 3]);

@@ -5,11 +5,12 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeFolder } from '../../lib/make-folder.ts';
 import { withLock } from '../lock.ts';
 
 /** The package's root: this file is three folders below it, as source and as compiled. */
@@ -85,7 +86,7 @@ function cacheFolders(): string[] {
 function firstWritable(): string | null {
   for (const folder of cacheFolders()) {
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       const probe = path.join(folder, `.probe-${process.pid}`);
       writeFileSync(probe, '');
       rmSync(probe);
@@ -141,7 +142,7 @@ function headers(): string {
 
 async function build({ compiler }: Recipe, library: string, extraFlags: string[]): Promise<string | null> {
   const scratch = `${library}.${process.pid}.tmp`;
-  mkdirSync(scratch, { recursive: true });
+  makeFolder(scratch);
   try {
     const objects: string[] = [];
     const object = (name: string) => {

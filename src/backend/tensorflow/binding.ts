@@ -3,10 +3,11 @@
  * under a key of sources, flags, compiler and library, and is loaded once in a process of its own before it counts.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { LabError } from '../../lib/errors.ts';
+import { makeFolder } from '../../lib/make-folder.ts';
 import { LOAD_FLAGS } from '../load-library.ts';
 import { missedLibraries } from './missed-libraries.ts';
 import { cacheFolder } from './place.ts';
@@ -118,7 +119,7 @@ export async function buildBinding(packageFolder: string, library: Library): Pro
   if (existsSync(binding)) return binding;
   const scratch = path.join(cacheFolder(), `binding.${process.pid}.tmp`);
   try {
-    mkdirSync(scratch, { recursive: true });
+    makeFolder(scratch);
     const out = path.join(scratch, 'tfjs_binding.node');
     await compile(compiler, sources, library, out);
     renameSync(out, binding);

@@ -5,6 +5,7 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { LabError } from '../../lib/errors.ts';
+import { makeFolder } from '../../lib/make-folder.ts';
 import { cacheFolder, fetchedPackage, PACKAGE, PACKAGE_VERSION, tfjsFolders } from './place.ts';
 import { lastLines, runProgram } from './program.ts';
 
@@ -20,7 +21,7 @@ async function run(command: string, args: string[], cwd: string): Promise<void> 
 
 /** Unpacks the npm package `spec` into `target`. */
 async function unpack(spec: string, target: string): Promise<void> {
-  mkdirSync(target, { recursive: true });
+  makeFolder(target);
   await run('npm', ['pack', spec, '--ignore-scripts', '--silent'], target);
   const tarball = readdirSync(target).find((file) => file.endsWith('.tgz'));
   if (!tarball) throw new LabError('no_backend', `npm pack ${spec} left no file`);

@@ -3,9 +3,10 @@
  * `ptxas`; folders keep their places beside each other, since TensorFlow finds CUDA relative to itself. Which Python a
  * wheel is for does not matter here.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { LabError } from '../../lib/errors.ts';
+import { makeFolder } from '../../lib/make-folder.ts';
 import { cacheFolder } from './place.ts';
 import { lastLines, runProgram } from './program.ts';
 
@@ -69,7 +70,7 @@ async function findPython(): Promise<string> {
 
 /** Downloads the wheels of `requirements`, without their dependencies. Returns their paths. */
 async function download(python: string, requirements: string[], folder: string): Promise<string[]> {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const fixed = [
     '-m',
     'pip',

@@ -3,11 +3,12 @@
  * is nothing, whatever else a killed setup has left. The package's own install step leaves its binding in the package.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
+import { makeFolder } from '../../lib/make-folder.ts';
 
 export const PACKAGE = '@tensorflow/tfjs-node-gpu';
 /** All tfjs packages must be of one version. */
@@ -62,7 +63,7 @@ function readCurrent(): Installed | null {
 
 /** Makes `installed` what the backend loads. */
 export function writeCurrent(installed: Installed): void {
-  mkdirSync(cacheFolder(), { recursive: true });
+  makeFolder(cacheFolder());
   const temporary = `${currentFile()}.${process.pid}.tmp`;
   writeFileSync(temporary, `${JSON.stringify(installed, null, 2)}\n`);
   renameSync(temporary, currentFile());

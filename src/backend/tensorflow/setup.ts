@@ -3,9 +3,9 @@
  * CUDA 11.2, from a host that many networks refuse). Done again it downloads nothing that is there, and tries anew whether
  * TensorFlow sees a GPU.
  */
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { LabError } from '../../lib/errors.ts';
+import { makeFolder } from '../../lib/make-folder.ts';
 import { withLock } from '../lock.ts';
 import { buildBinding, findLibrary, probeBinding } from './binding.ts';
 import { hasNvidiaDriver } from './driver.ts';
@@ -74,7 +74,7 @@ export async function setupTensorflow(
     return libtensorflow === undefined ? setUpFromPip(setup, onStep) : setUpFromFolder(libtensorflow, onStep);
   };
   try {
-    mkdirSync(cacheFolder(), { recursive: true });
+    makeFolder(cacheFolder());
   } catch (error) {
     const advice = 'name another folder in SCALING_LAB_CACHE';
     throw new LabError('storage', `cannot write ${cacheFolder()}: ${(error as Error).message}; ${advice}`);

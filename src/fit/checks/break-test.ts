@@ -9,6 +9,7 @@ import { LabError } from '../../lib/errors.ts';
 import { normal, rngStream } from '../../lib/rng.ts';
 import { type CurveFit, type CurvePoint, fitCurve } from '../curve.ts';
 import { tooLittle } from '../diagnostic.ts';
+import { BESIDE, BREAK_WIDTHS } from '../laws/break-bounds.ts';
 import type { LawParams } from '../laws/law.ts';
 import { curveByName } from '../laws/registry.ts';
 import { makeProblem, residuals } from '../minimise/objective.ts';
@@ -42,11 +43,8 @@ export interface BreakTest {
   num_points: number;
 }
 
-/** Points on either side of a break, at least. */
-const BESIDE = 3;
 /** Places tried at most. */
 const MAX_PLACES = 40;
-const WIDTHS = [0.05, 2] as const;
 
 /** Tests the points, one a run, for one break. Needs eight or more distinct x.
  * @throws LabError('usage') for bad options; LabError('too_little_data') for too few points.
@@ -79,7 +77,7 @@ export function breakTest(points: readonly CurvePoint[], options: BreakTestOptio
   const p = (above + 1) / (draws + 1);
   const broken = fitCurve(kept, {
     law: 'broken_power_law',
-    bounds: { d1: [places[0]!, places.at(-1)!], f1: WIDTHS },
+    bounds: { d1: [places[0]!, places.at(-1)!], f1: BREAK_WIDTHS },
     ...(floor === undefined ? {} : { fix: { a: floor } }),
   });
   const [free, more] = [floor === undefined ? 3 : 2, floor === undefined ? 6 : 5];
@@ -97,18 +95,6 @@ export function breakTest(points: readonly CurvePoint[], options: BreakTestOptio
     with: { params: broken.params, rms: broken.rms, num_free: more, converged: broken.converged },
     num_points: kept.length,
   };
-}
-
-/** Where a break may lie and how wide it may be: inside the points, since past them a break is an end point's error, and
- * between .05 and 2 in ln x, as the test has it. Without constants held in `fix`; nothing for too few points. */
-export function breakBounds(
-  points: readonly CurvePoint[],
-  fix: Readonly<Record<string, number>> = {},
-): Record<string, readonly [number, number]> {
-  const x = [...new Set(points.map((p) => p.x))].sort((a, b) => a - b);
-  if (x.length < 2 * BESIDE + 1) return {};
-  const usual = { d1: [x[BESIDE - 1]!, x[x.length - BESIDE]!], f1: WIDTHS } as const;
-  return Object.fromEntries(Object.entries(usual).filter(([name]) => fix[name] === undefined));
 }
 
 /** Places of a break: between neighbouring x, with enough points on either side. */

@@ -3,7 +3,7 @@
  * between a fit and one to part of its points has variance `V_part - V_all` (Hausman 1978, Econometrica 46).
  */
 import { median } from 'simple-statistics';
-import { LabError } from '../../lib/errors.ts';
+import { attempt } from '../../lib/attempt.ts';
 import { formatFlops } from '../../lib/format.ts';
 import { lossOf } from '../answers/optimum.ts';
 import { type FitOptions, fitLaw, type LawFit } from '../approach3.ts';
@@ -85,13 +85,8 @@ const exponentOf = (law: Law, params: LawParams): number =>
 /** The fit; null where the points cannot carry it. */
 function fitOf(points: readonly FitPoint[], law: Law, options: FitOptions): LawFit | null {
   if (points.length < POINTS_PER_CONSTANT * law.coordinates.length) return null;
-  try {
-    const fit = fitLaw(points, options);
-    return fit.converged && Number.isFinite(exponentOf(law, fit.params)) ? fit : null;
-  } catch (error) {
-    if (error instanceof LabError && error.exit === 'too_little_data') return null;
-    throw error;
-  }
+  const { value: fit } = attempt(() => fitLaw(points, options));
+  return fit?.converged && Number.isFinite(exponentOf(law, fit.params)) ? fit : null;
 }
 
 /** Standard error of the exponent at given constants, for points with a scatter of one. At the constants of all points: a

@@ -69,7 +69,8 @@ const SCREENING_POINTS = 64;
  * optimum before all points are asked; and the corner at which few points have a smooth way there from afar. */
 const FEW_POINTS = 32;
 const FEW_DELTA = 0.1;
-const MANY = 4096;
+const MANY = 512;
+const PART_OF_MANY = 192;
 /** A descent that comes so near an optimum, in objective and in coordinates, is taken to end there. */
 const JOINED = 1e-2;
 const BESIDE = 0.1;
@@ -328,7 +329,7 @@ export function minimise(
  * there with all of them: once for all that come to the same place. */
 function byPartOfThePoints(problem: Problem, loss: RobustLoss, found: Found): (start: Float64Array) => Minimum {
   const isMany = problem.log_loss.length > MANY;
-  const part = sampled(problem, isMany ? MANY : FEW_POINTS);
+  const part = sampled(problem, isMany ? PART_OF_MANY : FEW_POINTS);
   if (part === problem) return (start) => descendAmong(problem, loss, start, found);
   const wide = { ...loss, delta: Math.max(loss.delta, isMany ? FIRST_DELTA : FEW_DELTA) };
   const inPart = { ...nothingFound(), is_near_enough: true };

@@ -5,7 +5,9 @@
  */
 import { LabError } from '../../lib/errors.ts';
 import { BLOCK, type Law } from '../laws/law.ts';
+import { type Cells, cellReweighter, cellsOf } from './cells.ts';
 import type { RobustLoss } from './loss.ts';
+import { sampleOf } from './sample.ts';
 
 /** What the objective reads of a point: the law's inputs, the loss, the weight (1 where absent). */
 export type LawPoint<Input extends string> = { readonly [input in Input]?: number } & {
@@ -47,6 +49,8 @@ export interface Problem {
   columns: readonly Float64Array[];
   log_loss: Float64Array;
   weight: Float64Array;
+  /** Many points of few distinct inputs by these; null for others. */
+  cells: Cells | null;
 }
 
 /** Makes the columns; the centre is the weighted mean of the logs, so that amplitudes and exponents decouple.
@@ -60,14 +64,13 @@ export function makeProblem<Input extends string>(law: Law<Input>, points: reado
   columns.forEach((column, j) => {
     for (let i = 0; i < column.length; i++) column[i]! -= centre[j]!;
   });
-  return {
-    law: law.centredAt?.(centre) ?? law,
-    centre,
+  const rows = {
     u: points.map((_, i) => Float64Array.from(columns, (column) => column[i]!)),
     columns,
     log_loss: Float64Array.from(points, (p) => (law.is_raw ? p.L : Math.log(p.L))),
     weight,
   };
+  return { law: law.centredAt?.(centre) ?? law, centre, ...rows, cells: cellsOf(rows) };
 }
 
 /** The same problem with other weights (a bootstrap resample); points of weight zero are left out. */
@@ -80,6 +83,7 @@ export function reweighter(problem: Problem): (factor: ArrayLike<number>) => Pro
   const size = problem.log_loss.length;
   const room = (): Float64Array => new Float64Array(size);
   const [columns, log_loss, weight] = [problem.columns.map(room), room(), room()];
+  const reweightCells = problem.cells && cellReweighter(problem.cells);
   return (factor) => {
     const u: Float64Array[] = [];
     for (let i = 0; i < size; i++) {
@@ -91,7 +95,8 @@ export function reweighter(problem: Problem): (factor: ArrayLike<number>) => Pro
       u.push(problem.u[i]!);
     }
     const own = (column: Float64Array): Float64Array => column.subarray(0, u.length);
-    return { ...problem, u, columns: columns.map(own), log_loss: own(log_loss), weight: own(weight) };
+    const cells = reweightCells?.(factor) ?? null;
+    return { ...problem, u, columns: columns.map(own), log_loss: own(log_loss), weight: own(weight), cells };
   };
 }
 
@@ -108,14 +113,19 @@ function chosen(problem: Problem, keep: readonly number[]): Problem {
     columns: problem.columns.map(pick),
     log_loss: pick(problem.log_loss),
     weight: pick(problem.weight),
+    cells: null,
   };
 }
 
-/** What one block of points is worked out in; `jacobian` is laid out as `BlockLosses` says. */
+/** What one block of points or cells is worked out in; `jacobian` is laid out as `BlockLosses` says. */
 interface Workspace {
+  /** Log losses of the law. */
   values: Float64Array;
+  /** By point, or summed over those of a cell: `w psi(r)`, its size, `w rho''(r)`, `w`. */
   slopes: Float64Array;
+  sizes: Float64Array;
   counts: Float64Array;
+  weights: Float64Array;
   products: Float64Array;
   jacobian: Float64Array;
   row: Float64Array;
@@ -135,7 +145,9 @@ function workspace(size: number): Workspace {
   workspaces[size] ??= {
     values: new Float64Array(BLOCK),
     slopes: new Float64Array(BLOCK),
+    sizes: new Float64Array(BLOCK),
     counts: new Float64Array(BLOCK),
+    weights: new Float64Array(BLOCK),
     products: new Float64Array(BLOCK),
     jacobian: new Float64Array(BLOCK * size),
     row: new Float64Array(size),
@@ -148,21 +160,59 @@ function workspace(size: number): Workspace {
   return workspaces[size];
 }
 
-/** Residuals of the points from..to-1 in `values`, the derivatives of their log losses in `jacobian`. */
+/** What the law reads of points or cells, and how many there are. */
+const inputsOf = ({ cells, u, columns }: Problem): Pick<Problem, 'u' | 'columns'> => cells ?? { u, columns };
+
+/** The law's log losses of the points (or cells) from..to-1 in `values`, their derivatives in `jacobian`. */
 function differentiate(problem: Problem, theta: Float64Array, from: number, to: number, work: Workspace): void {
-  const { law, log_loss } = problem;
+  const { law } = problem;
   const { values, jacobian, row } = work;
   if (work.of === problem && isEqual(theta, work.theta)) return;
-  const is_whole = from === 0 && to === log_loss.length;
+  const { u, columns } = inputsOf(problem);
+  const is_whole = from === 0 && to === u.length;
   work.of = is_whole ? problem : null;
   if (is_whole) work.theta.set(theta);
-  if (law.block && law.block.of === law.logLoss) law.block.losses(theta, problem.columns, from, to, values, jacobian);
+  if (law.block && law.block.of === law.logLoss) law.block.losses(theta, columns, from, to, values, jacobian);
   else
     for (let i = from, at = 0; i < to; i++, at++) {
-      values[at] = law.logLoss(theta, problem.u[i]!, row);
+      values[at] = law.logLoss(theta, u[i]!, row);
       for (let k = 0; k < row.length; k++) jacobian[k * BLOCK + at] = row[k]!;
     }
-  for (let i = from, at = 0; i < to; i++, at++) values[at]! -= log_loss[i]!;
+}
+
+/** Fills `slopes`, `sizes`, `counts` and `weights` of a block from its log losses; returns `value` with its loss added. */
+function weigh(problem: Problem, delta: number, from: number, to: number, work: Workspace, value: number): number {
+  const { values, slopes, sizes, counts, weights } = work;
+  const { cells } = problem;
+  const { log_loss, weight } = cells ?? problem;
+  let sum = value;
+  for (let row = from, at = 0; row < to; row++, at++) {
+    const predicted = values[at]!;
+    const end = cells ? cells.starts[row + 1]! : row + 1;
+    let [slope, size, count, whole] = [0, 0, 0, 0];
+    // The loss and its derivative, psi of loss.ts, in the loop.
+    for (let i = cells ? cells.starts[row]! : row; i < end; i++) {
+      const r = predicted - log_loss[i]!;
+      const w = weight[i]!;
+      const off = Math.abs(r);
+      whole += w;
+      if (off <= delta) {
+        slope += w * r;
+        size += Math.abs(w * r);
+        count += w;
+        sum += 0.5 * w * r * r;
+      } else {
+        slope += r > 0 ? w * delta : -w * delta;
+        size += w * delta;
+        sum += w * delta * (off - 0.5 * delta);
+      }
+    }
+    slopes[at] = slope;
+    sizes[at] = size;
+    counts[at] = count;
+    weights[at] = whole;
+  }
+  return sum;
 }
 
 function isEqual(a: Float64Array, b: Float64Array): boolean {
@@ -180,46 +230,34 @@ export function evaluate(
   gradient: Float64Array,
   cancellation?: Float64Array,
 ): number {
-  const { weight } = problem;
+  const num_rows = inputsOf(problem).u.length;
   const size = theta.length;
   const work = workspace(size);
-  const { values, slopes, jacobian } = work;
+  const { slopes, sizes: slopeSizes, jacobian } = work;
   gradient.fill(0);
   cancellation?.fill(0);
   let value = 0;
-  for (let from = 0; from < weight.length; from += BLOCK) {
-    const to = Math.min(from + BLOCK, weight.length);
+  for (let from = 0; from < num_rows; from += BLOCK) {
+    const to = Math.min(from + BLOCK, num_rows);
     differentiate(problem, theta, from, to, work);
     const count = to - from;
-    // The loss and its derivative, psi of loss.ts, in the loop.
-    for (let at = 0; at < count; at++) {
-      const r = values[at]!;
-      const w = weight[from + at]!;
-      const off = Math.abs(r);
-      if (off <= delta) {
-        slopes[at] = w * r;
-        value += 0.5 * w * r * r;
-      } else {
-        slopes[at] = r > 0 ? w * delta : -w * delta;
-        value += w * delta * (off - 0.5 * delta);
-      }
-    }
+    value = weigh(problem, delta, from, to, work, value);
     for (let k = 0; k < size; k++) {
       // Even and odd points apart: two short chains of sums in place of a long one.
       const start = k * BLOCK;
       let [sum, other, sizes, others] = [0, 0, 0, 0];
       for (let at = 1; at < count; at += 2) {
-        const part = slopes[at - 1]! * jacobian[start + at - 1]!;
-        const next = slopes[at]! * jacobian[start + at]!;
-        sum += part;
-        other += next;
-        sizes += Math.abs(part);
-        others += Math.abs(next);
+        const part = jacobian[start + at - 1]!;
+        const next = jacobian[start + at]!;
+        sum += slopes[at - 1]! * part;
+        other += slopes[at]! * next;
+        sizes += slopeSizes[at - 1]! * Math.abs(part);
+        others += slopeSizes[at]! * Math.abs(next);
       }
       if (count % 2 === 1) {
-        const part = slopes[count - 1]! * jacobian[start + count - 1]!;
-        sum += part;
-        sizes += Math.abs(part);
+        const part = jacobian[start + count - 1]!;
+        sum += slopes[count - 1]! * part;
+        sizes += slopeSizes[count - 1]! * Math.abs(part);
       }
       gradient[k]! += sum + other;
       if (cancellation) cancellation[k]! += sizes + others;
@@ -232,10 +270,12 @@ export function evaluate(
 export function residuals(problem: Problem, theta: Float64Array): Float64Array {
   const work = workspace(theta.length);
   const out = new Float64Array(problem.log_loss.length);
+  // Cells forget in which order the points stood.
+  const single: Problem = problem.cells ? { ...problem, cells: null } : problem;
   for (let from = 0; from < out.length; from += BLOCK) {
     const to = Math.min(from + BLOCK, out.length);
-    differentiate(problem, theta, from, to, work);
-    out.set(work.values.subarray(0, to - from), from);
+    differentiate(single, theta, from, to, work);
+    for (let i = from; i < to; i++) out[i] = work.values[i - from]! - problem.log_loss[i]!;
   }
   return out;
 }
@@ -244,8 +284,9 @@ export function residuals(problem: Problem, theta: Float64Array): Float64Array {
 export function largestShares(problem: Problem, theta: Float64Array): Float64Array {
   const work = workspace(theta.length);
   const largest = new Float64Array(theta.length);
-  for (let from = 0; from < problem.log_loss.length; from += BLOCK) {
-    const to = Math.min(from + BLOCK, problem.log_loss.length);
+  const num_rows = inputsOf(problem).u.length;
+  for (let from = 0; from < num_rows; from += BLOCK) {
+    const to = Math.min(from + BLOCK, num_rows);
     differentiate(problem, theta, from, to, work);
     for (let k = 0; k < largest.length; k++)
       for (let at = k * BLOCK; at < k * BLOCK + to - from; at++)
@@ -280,35 +321,30 @@ export function hessian(
   theta: Float64Array,
   free: readonly number[],
 ): { matrix: Float64Array; scale: Float64Array } {
-  const { law, weight } = problem;
+  const { law } = problem;
+  const { columns, u } = inputsOf(problem);
   const size = theta.length;
   const work = workspace(size);
-  const { values, slopes, counts, products, jacobian, whole, scales } = work;
+  const { slopes, counts, weights, products, jacobian, whole, scales } = work;
   const block = law.block?.of === law.logLoss ? law.block : undefined;
   whole.fill(0);
   scales.fill(0);
   const shifted = Float64Array.from(theta);
-  for (let from = 0; from < weight.length; from += BLOCK) {
-    const to = Math.min(from + BLOCK, weight.length);
+  for (let from = 0; from < u.length; from += BLOCK) {
+    const to = Math.min(from + BLOCK, u.length);
     const count = to - from;
     differentiate(problem, theta, from, to, work);
-    for (let at = 0; at < count; at++) {
-      const r = values[at]!;
-      const w = weight[from + at]!;
-      const inside = Math.abs(r) <= delta;
-      slopes[at] = inside ? w * r : r > 0 ? w * delta : -w * delta;
-      counts[at] = inside ? w : 0;
-      // d2 log L is d2 L/L less the square of the derivative.
-      if (block?.curvature) counts[at]! -= slopes[at]!;
-    }
+    weigh(problem, delta, from, to, work, 0);
+    // d2 log L is d2 L/L less the square of the derivative.
+    if (block?.curvature) for (let at = 0; at < count; at++) counts[at]! -= slopes[at]!;
     for (const j of free) {
       const start = j * BLOCK;
       for (let at = 0; at < count; at++) products[at] = counts[at]! * jacobian[start + at]!;
       for (let k = 0; k <= j; k++) whole[j * size + k]! += dot(products, jacobian, k * BLOCK, count);
-      for (let at = 0; at < count; at++) products[at] = weight[from + at]! * jacobian[start + at]!;
+      for (let at = 0; at < count; at++) products[at] = weights[at]! * jacobian[start + at]!;
       scales[j]! += dot(products, jacobian, start, count);
     }
-    if (block?.curvature) block.curvature(problem.columns, from, to, jacobian, slopes, whole);
+    if (block?.curvature) block.curvature(columns, from, to, jacobian, slopes, whole);
     else addDifferences(problem, theta, shifted, free, from, to, work, whole);
   }
   const matrix = work.matrix.subarray(0, free.length ** 2);
@@ -347,16 +383,6 @@ function addDifferences(
       whole[Math.max(j, k) * size + Math.min(j, k)]! += j === k ? quotient : 0.5 * quotient;
     });
   }
-}
-
-/** Places of `count` points out of `size`, ascending, spread by the golden ratio so that no order of theirs is met by
- * chance; of all where there are no more. */
-export function sampleOf(size: number, count: number): number[] {
-  if (size <= count) return Array.from({ length: size }, (_, i) => i);
-  const golden = (Math.sqrt(5) - 1) / 2;
-  const keep = new Set<number>();
-  for (let i = 0; keep.size < count; i++) keep.add(Math.floor(((i * golden) % 1) * size));
-  return [...keep].sort((i, j) => i - j);
 }
 
 /** The problem of a sample of the points; the problem itself where there are no more. */

@@ -56,7 +56,8 @@ export function groupByBudget(points: readonly FitPoint[], options: ValleyOption
   const { budgets, tolerance = 0.1 } = options;
   if (!(tolerance > 0 && tolerance < 1))
     throw new LabError('usage', `invalid tolerance: ${tolerance} is not between 0 and 1 (a share of the budget)`);
-  const near = (budget: number) => (i: number) => Math.abs(points[i]!.C / budget - 1) <= tolerance;
+  const isNear = (C: number, budget: number): boolean => Math.abs(C / budget - 1) <= tolerance;
+  const near = (budget: number) => (i: number) => isNear(points[i]!.C, budget);
   const all = points.map((_, i) => i);
   if (budgets) {
     const bad = budgets.find((C) => !(C > 0 && Number.isFinite(C)));
@@ -66,18 +67,36 @@ export function groupByBudget(points: readonly FitPoint[], options: ValleyOption
   const found: { C: number; members: number[] }[] = [];
   let left = all;
   for (;;) {
-    let densest: number[] = [];
-    for (const i of left) {
-      const members = left.filter(near(points[i]!.C));
-      if (members.length > densest.length) densest = members;
-    }
+    const densest = left.filter(near(densestOf(left, points, isNear)));
     if (numDistinct(densest.map((i) => points[i]!.N)) < MIN_SIZES) break;
     const C = Math.exp(densest.reduce((sum, i) => sum + Math.log(points[i]!.C), 0) / densest.length);
     found.push({ C, members: densest });
-    left = left.filter((i) => !densest.includes(i));
+    const taken = new Set(densest);
+    left = left.filter((i) => !taken.has(i));
   }
   const densest = found[0]?.members.length ?? 0;
   return found.filter(({ members }) => members.length * 3 >= densest).sort((x, y) => x.C - y.C);
+}
+
+/** The C of a point among `places` that has the most others near it, the first of several; 0 of none. In the order of C
+ * those near a point stand in a row whose ends move one way: a sort and one pass. */
+function densestOf(
+  places: readonly number[],
+  points: readonly FitPoint[],
+  isNear: (C: number, budget: number) => boolean,
+): number {
+  const order = [...places].sort((i, j) => points[i]!.C - points[j]!.C);
+  const values = order.map((i) => points[i]!.C);
+  let [best, most, low, high] = [-1, 0, 0, 0];
+  values.forEach((C, at) => {
+    while (!isNear(values[low]!, C)) low++;
+    if (high < at) high = at;
+    while (high < values.length && isNear(values[high]!, C)) high++;
+    const count = high - low;
+    if (count < most || (count === most && order[at]! > best)) return;
+    [best, most] = [order[at]!, count];
+  });
+  return best < 0 ? 0 : points[best]!.C;
 }
 
 /** The valley of one budget. `points` are its own; `positions` say where they stand in the whole list. */

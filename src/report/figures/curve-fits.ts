@@ -1,12 +1,13 @@
 /** @file Figure: laws in one variable, L(N), L(D) or L(C), on log axes, with their residuals below.
  * One column a variable, after figure 1 of Kaplan et al. 2020: the runs, the fitted line, its bootstrap band, dashed
  * beyond the runs. On log axes a pure power law is straight and a floor bends it. A column may carry a second line, as
- * of a law with a break beside one without. The residuals `ln L - ln L_fit` are those of the first line.
+ * of a law with a break beside one without, and an upright where it breaks. The residuals `ln L - ln L_fit` are those of the first line.
  */
 import * as Plot from '@observablehq/plot';
 import { formatNumber } from '../../lib/format.ts';
 import { createDocument, type SvgDocument, type SvgNode } from '../document.ts';
-import { drawMessage, drawPanel, drawSheet, group, path } from '../panel.ts';
+import { choosePlaces, drawPlaced, type PlacedLabel } from '../labels.ts';
+import { drawMessage, drawPanel, drawSheet, type Frame, group, path } from '../panel.ts';
 import { drawText, it, join, plainText, type RichText, shorten, textWidth } from '../rich-text.ts';
 import { symbolOf } from '../symbols.ts';
 import { COLOR, FIGURE_WIDTH, FONT_SIZE, SERIES, textColor } from '../theme.ts';
@@ -33,6 +34,14 @@ export interface CurveColumn {
   points: readonly { x: number; L: number }[];
   /** The fitted law first. */
   lines: readonly CurveLine[];
+  /** A place on the axis, as that of a break, with its interval and in words. */
+  mark?: CurveMark;
+}
+
+interface CurveMark {
+  x: number;
+  interval: readonly [number, number] | null;
+  label: RichText;
 }
 
 export interface CurveFitsInput {
@@ -134,6 +143,43 @@ function linesOf({ lines, points, domain }: Column) {
   });
 }
 
+/** The mark as an upright with its interval shaded, as far as both lie on the axis. */
+function markOf({ mark, domain }: Column): Plot.Markish[] {
+  if (mark === undefined || !isOn(domain, mark.x)) return [];
+  const [low = mark.x, high = mark.x] = mark.interval?.every(isPositive) ? mark.interval : [];
+  const band = { x1: Math.max(low, domain[0]), x2: Math.min(high, domain[1]) };
+  return [
+    ...(band.x2 > band.x1 ? [Plot.rectX([0], { ...band, fill: COLOR.axis, fillOpacity: 0.2 })] : []),
+    Plot.ruleX([mark.x], { stroke: COLOR.ink, strokeWidth: 1.1, strokeDasharray: '2,3' }),
+  ];
+}
+
+const isOn = (domain: readonly [number, number], x: number): boolean => x >= domain[0] && x <= domain[1];
+
+/** What the mark says, beside it where nothing else is. */
+function drawMarkLabel(
+  frame: Frame,
+  { mark, domain, points }: Column,
+  lines: readonly { line: readonly { x: number; L: number }[] }[],
+): SvgNode | null {
+  if (mark === undefined || !isOn(domain, mark.x)) return null;
+  const x = frame.x(mark.x);
+  const pixels = (spots: readonly { x: number; L: number }[]) =>
+    spots.map((s) => [frame.x(s.x), frame.y(s.L)] as const);
+  const rows = [frame.bottom - 10, frame.bottom - 28, frame.bottom - 46, frame.top + 46];
+  const label: PlacedLabel = {
+    text: mark.label,
+    color: COLOR.ink,
+    size: FONT_SIZE.note,
+    places: rows.flatMap((y) => [
+      { x: x - 8, y, anchor: 'end' as const },
+      { x: x + 8, y, anchor: 'start' as const },
+    ]),
+  };
+  const obstacles = { dots: pixels(points), lines: lines.map(({ line }) => pixels(line)) };
+  return drawPlaced(frame, [label], choosePlaces(frame, [label], obstacles));
+}
+
 interface ColumnPlace {
   column: Column;
   residuals: readonly { x: number; residual: number }[];
@@ -168,6 +214,7 @@ function drawColumn(document: SvgDocument, place: ColumnPlace): SvgNode[] {
       ...(isFirst ? { title: ['loss ', it('L'), ' (nats / token)'] as RichText } : { labels: false }),
     },
     marks: [
+      ...markOf(column),
       ...lines.map(({ band, k }) =>
         Plot.areaY(
           band
@@ -179,11 +226,13 @@ function drawColumn(document: SvgDocument, place: ColumnPlace): SvgNode[] {
       ...lines.flatMap(({ line, k, from, to }) => {
         const stroke = SERIES[k % SERIES.length]!;
         const xy = { x: 'x', y: 'L', stroke } as const;
+        // A second line may lie on the first, which then shows on both sides of it.
+        const width = k === 0 ? 2.2 : 1.3;
         return [
-          Plot.line(line, { ...xy, strokeWidth: 1.4, strokeDasharray: '5,4' }),
+          Plot.line(line, { ...xy, strokeWidth: Math.min(width, 1.4), strokeDasharray: '5,4' }),
           Plot.line(
             line.filter((p) => p.x >= from && p.x <= to),
-            { ...xy, strokeWidth: 2.2 },
+            { ...xy, strokeWidth: width },
           ),
         ];
       }),
@@ -230,6 +279,7 @@ function drawColumn(document: SvgDocument, place: ColumnPlace): SvgNode[] {
         });
         return words.length > 0 ? group(document, {}, words) : null;
       },
+      (frame) => drawMarkLabel(frame, column, lines),
     ],
   });
   const rms = Math.sqrt(residuals.reduce((sum, p) => sum + p.residual ** 2, 0) / Math.max(1, residuals.length));
@@ -246,6 +296,7 @@ function drawColumn(document: SvgDocument, place: ColumnPlace): SvgNode[] {
       ...(isFirst ? { title: 'residual, %' } : { labels: false }),
     },
     marks: [
+      ...markOf(column),
       Plot.ruleY([0], { stroke: COLOR.muted, strokeWidth: 1.2 }),
       Plot.dot(
         residuals.filter((p) => isPlottable(p.residual)),
@@ -260,16 +311,17 @@ function drawColumn(document: SvgDocument, place: ColumnPlace): SvgNode[] {
       ),
     ],
     overlays: [
-      (frame) =>
-        drawText(document, {
-          x: frame.right - 4,
-          y: frame.top + 9,
-          text: `rms ${formatNumber(100 * rms, 2)}%`,
-          size: FONT_SIZE.note,
-          anchor: 'end',
-          fill: COLOR.muted,
-          halo: true,
-        }),
+      (frame) => {
+        const corners = [frame.top + 9, frame.bottom - 9].flatMap((y) => [
+          { x: frame.right - 4, y, anchor: 'end' as const },
+          { x: frame.left + 4, y, anchor: 'start' as const },
+        ]);
+        const text = `rms ${formatNumber(100 * rms, 2)}%`;
+        const label: PlacedLabel = { text, color: COLOR.muted, size: FONT_SIZE.note, places: corners };
+        const dots = residuals.map((p) => [frame.x(p.x), frame.y(p.residual)] as const);
+        const [place] = choosePlaces(frame, [label], { dots });
+        return drawPlaced(frame, [label], [place ?? corners[0]!]);
+      },
     ],
   });
   return [above, below];

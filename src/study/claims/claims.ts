@@ -37,9 +37,10 @@ export const judgeClaims = (claims: readonly Claim[], fitOf: TermFitter): ClaimR
   claims.map((claim) => judgeClaim(claim, fitOf));
 
 function judgeClaim(claim: Claim, fitOf: TermFitter): ClaimResult {
-  const terms = claim.ours.map((term) => fitOf(term)!);
+  const is_shown_only = claim.exploratory === true || claim.kind === 'constant';
+  const terms = claim.ours.map((term) => fitOf(term, { is_shown_only })!);
   const specifications = claim.specifications.flatMap((name) => {
-    const variants = claim.ours.map((term) => fitOf(term, name));
+    const variants = claim.ours.map((term) => fitOf(term, { specification: name }));
     if (variants.every((variant) => variant === undefined)) return [];
     // A variant that means nothing for one term leaves that term as it is.
     const values = variants.map((variant, i) => (variant ?? terms[i]!).value);

@@ -8,8 +8,9 @@ import { formatFixed, formatInterval, MISSING } from '../../lib/format.ts';
 import { exponentsFigure, type ReportFigure, type Table } from '../../report/report.ts';
 import { countingName } from '../record-points.ts';
 import { captionedLines } from '../table-lines.ts';
+import { exponentByCounting } from './counting-argument.ts';
 import { errorOf, sumOf } from './sum.ts';
-import type { TermFitter } from './term.ts';
+import { type RecordsOf, type TermFitter, valleyCut } from './term.ts';
 import { interval90 } from './verdict.ts';
 
 /** A number with its 90% interval. */
@@ -27,6 +28,8 @@ export interface SwitchStep {
   refused: string | null;
   /** Ours minus the step before's; null for the first, and where one of the two is missing. */
   difference: (Estimate & { is_paired: boolean }) | null;
+  /** What this counting must give by the law of the same runs; null with all parameters counted, and without a law. */
+  predicted: number | null;
   theirs: number | null;
 }
 
@@ -37,13 +40,17 @@ export interface SwitchSequence {
 }
 
 /** Follows every sequence, by the study's fitter of terms. */
-export function followSwitches(sequences: readonly Switches[], fitOf: TermFitter): SwitchSequence[] {
+export function followSwitches(
+  sequences: readonly Switches[],
+  fitOf: TermFitter,
+  recordsOf: RecordsOf,
+): SwitchSequence[] {
   return sequences.map(({ name, title, steps }) => {
-    const fits = steps.map(({ ours }) => fitOf({ ...ours, quantity: 'a', times: 1 })!);
+    const fits = steps.map(({ ours }) => fitOf({ ...ours, quantity: 'a', times: 1 }, { is_shown_only: true })!);
     return {
       name,
       title,
-      steps: steps.map(({ label, ours: { group, params, flops }, theirs = null }, i) => {
+      steps: steps.map(({ label, ours: term, theirs = null }, i) => {
         const [before, own] = [fits[i - 1], fits[i]!];
         const pair = before ? [own, before] : [];
         const signs = [{ times: 1 }, { times: -1 }];
@@ -59,16 +66,29 @@ export function followSwitches(sequences: readonly Switches[], fitOf: TermFitter
           : null;
         return {
           label,
-          group,
-          counting: countingName({ params, flops }),
+          group: term.group,
+          counting: countingName(term),
           ours: estimateOf(own.value, own.standard_error),
           refused: own.refused,
           difference: change && { ...change, is_paired: is_paired === true },
+          predicted: predictedOf(term, recordsOf),
           theirs,
         };
       }),
     };
   });
+}
+
+const ALL_PARAMETERS = { params: 'total', flops: '6nd' } as const;
+
+/** Pearce and Song's argument on the runs of a step. */
+function predictedOf(term: Switches['steps'][number]['ours'], recordsOf: RecordsOf): number | null {
+  if (term.params === ALL_PARAMETERS.params && term.flops === ALL_PARAMETERS.flops) return null;
+  const records = (recordsOf(term.study) ?? []).filter(({ group }) => group === term.group);
+  const budgets = valleyCut(records, term).points.map(({ C }) => C);
+  if (budgets.length === 0) return null;
+  const { points } = valleyCut(records, { ...term, ...ALL_PARAMETERS });
+  return exponentByCounting(points, records, term, [Math.min(...budgets), Math.max(...budgets)]);
 }
 
 function estimateOf(value: number | null, standard_error: number | null): Estimate | null {
@@ -82,14 +102,15 @@ export function switchTable({ title, steps }: SwitchSequence): Table {
     estimate === null ? MISSING : formatInterval(estimate.value, estimate.interval, 2);
   return {
     caption: title,
-    columns: ['step', 'runs', 'counting', 'ours, 90%', 'change, 90%', 'theirs'].map((name, i) => ({
+    columns: ['step', 'runs', 'counting', 'ours, 90%', 'change, 90%', 'predicted', 'theirs'].map((name, i) => ({
       title: name,
       align: i < 3 ? 'left' : 'right',
     })),
-    rows: steps.map(({ label, group, counting, ours, refused, difference, theirs }, i) => ({
+    rows: steps.map(({ label, group, counting, ours, refused, difference, predicted, theirs }, i) => ({
       cells: [
         ...[label, group, counting, ours === null ? (refused ?? MISSING) : shown(ours)],
         i === 0 ? '' : `${shown(difference)}${difference && !difference.is_paired ? ', unpaired' : ''}`,
+        predicted === null ? '' : formatFixed(predicted, 2),
         theirs === null ? '' : formatFixed(theirs, 3),
       ],
       isMarked: ours === null,

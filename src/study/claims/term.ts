@@ -12,7 +12,7 @@ import {
   type LawParams,
   recutIsoflops,
 } from '../../fit/fit.ts';
-import { LabError } from '../../lib/errors.ts';
+import { type Attempt, attempt } from '../../lib/attempt.ts';
 import type { RunRecord } from '../../log/record.ts';
 import { isoflopCut } from '../analyse.ts';
 import { curvePointsOf, curvesOf } from '../record-curves.ts';
@@ -56,28 +56,43 @@ interface Fitted {
   diagnostics: Diagnostic[];
 }
 
-/** Fits a term, or one under a specification; undefined for a specification that means nothing for its approach. */
-export type TermFitter = (term: ClaimTerm, specification?: Specification) => TermFit | undefined;
+/** What a term's number is for. */
+export interface Purpose {
+  /** Fit it under this specification, for its number alone. */
+  specification?: Specification;
+  /** No verdict rests on it: fewer replicates tell its interval well enough. */
+  is_shown_only?: boolean;
+}
+
+/** Replicates at most behind an interval that is only shown: its ends to 4%. */
+const SHOWN_REPLICATES = 500;
+
+/** Fits a term; undefined for a specification that means nothing for its approach. */
+export type TermFitter = (term: ClaimTerm, purpose?: Purpose) => TermFit | undefined;
 
 /** A fitter of terms on the records of a study. Terms that differ in their quantity or factor alone share one fit. */
 export function termFitter(recordsOf: RecordsOf, resampling: Resampling): TermFitter {
-  const fits = new Map<string, Fitted | LabError>();
-  const read = new Map<string | undefined, ReturnType<RecordsOf>>();
-  return (term, specification) => {
-    if (!read.has(term.study)) read.set(term.study, recordsOf(term.study));
-    const records = read.get(term.study) ?? null;
+  const fits = new Map<string, Attempt<Fitted>>();
+  return (term, { specification, is_shown_only = false } = {}) => {
+    const records = recordsOf(term.study);
     if (records === null) return refusedFit(`there is no study ${term.study} beside this one; train it first`, '');
     const own = records.filter(({ group }) => group === term.group);
     const variant = specification === undefined ? PRIMARY : variantOf(own, term, specification);
     if (!variant) return undefined;
     const ladder = [...new Set(own.map(({ model }) => model.d_model))].sort((x, y) => x - y).join();
     const { quantity, times: _, ...recipe } = { ...term, ...variant.term };
-    // A specification is compared by its number alone, so it needs no replicates.
-    const how = { ...variant, ...resampling, ...(specification === undefined ? {} : { bootstrap: 0 }) };
+    const most = specification !== undefined ? 0 : is_shown_only ? SHOWN_REPLICATES : Number.POSITIVE_INFINITY;
+    const how = { ...variant, ...resampling, bootstrap: Math.min(resampling.bootstrap, most) };
     const key = canonicalJson({ recipe, how });
-    if (!fits.has(key)) fits.set(key, fitOrRefusal(own, { ...term, ...variant.term }, how));
-    const fit = fits.get(key)!;
-    if (fit instanceof LabError) return refusedFit(fit.message, ladder);
+    if (!fits.has(key)) {
+      const how_term = { ...term, ...variant.term };
+      fits.set(
+        key,
+        attempt(() => FIT[term.approach](own, how_term, how)),
+      );
+    }
+    const { value: fit, refused } = fits.get(key)!;
+    if (!fit) return refusedFit(refused, ladder);
     const { values, draws, standard_errors, num_sizes, diagnostics } = fit;
     const value = values[quantity] ?? null;
     return {
@@ -88,15 +103,6 @@ export function termFitter(recordsOf: RecordsOf, resampling: Resampling): TermFi
       ...{ ladder, num_sizes, diagnostics },
     };
   };
-}
-
-function fitOrRefusal(records: RunRecord[], term: ClaimTerm, how: Variant & Resampling): Fitted | LabError {
-  try {
-    return FIT[term.approach](records, term, how);
-  } catch (error) {
-    if (error instanceof LabError && error.exit === 'too_little_data') return error;
-    throw error;
-  }
 }
 
 function refusedFit(refused: string, ladder: string): TermFit {
@@ -143,15 +149,9 @@ const FIT: Record<ClaimTerm['approach'], Fitter> = {
     return { ...fit, values: fit.exponents, draws: fit.draws, num_sizes: fit.num_sizes };
   },
   2: (records, term, how) => {
-    const counting = countingOf(term);
-    const selection = { min_tokens: term.min_tokens ?? 0 };
-    const kept = withoutBudgets(records, how);
-    const cut =
-      term.rows === 'curves'
-        ? recutIsoflops(curvePointsOf(kept, counting), { ...selection, num_budgets: CURVE_BUDGETS })
-        : isoflopCut(kept, pointsOf(kept, counting), counting, selection);
+    const cut = valleyCut(withoutBudgets(records, how), term);
     const fit = fitValleys(cut.points, {
-      ...selection,
+      min_tokens: term.min_tokens ?? 0,
       ...resampled(how),
       budgets: cut.budgets,
       ...(how.window === undefined ? {} : { window: how.window }),
@@ -171,7 +171,19 @@ const FIT: Record<ClaimTerm['approach'], Fitter> = {
   },
 };
 
-const countingOf = ({ params, flops }: ClaimTerm): Counting => ({ params, flops });
+/** The points of a term's valleys with their budgets: runs where they were planned under its counting, else cut anew. */
+export function valleyCut(
+  records: RunRecord[],
+  term: Pick<ClaimTerm, 'params' | 'flops' | 'min_tokens' | 'rows'>,
+): { points: FitPoint[]; budgets: readonly number[] } {
+  const counting = countingOf(term);
+  const selection = { min_tokens: term.min_tokens ?? 0 };
+  return term.rows === 'curves'
+    ? recutIsoflops(curvePointsOf(records, counting), { ...selection, num_budgets: CURVE_BUDGETS })
+    : isoflopCut(records, pointsOf(records, counting), counting, selection);
+}
+
+const countingOf = ({ params, flops }: Counting): Counting => ({ params, flops });
 
 const resampled = ({ bootstrap, seed }: Resampling) =>
   ({ bootstrap, seed, cluster: 'sizes', keep_draws: true, align_draws: true }) as const;

@@ -3,11 +3,11 @@
  * judged by its Slurm job: gone from the queue, or the very job that asks, which Slurm started again because the node
  * was lost. The file is made with O_EXCL, which holds over NFS; flock is not relied on.
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { storageError } from '../../lib/errors.ts';
 import { type FileLock, type LockHolder, tryLock } from '../../lib/file-lock.ts';
+import { makeFolder } from '../../lib/make-folder.ts';
 import { isAlive } from '../../lib/process-identity.ts';
 import { isJobActive } from './queue.ts';
 
@@ -23,7 +23,7 @@ export async function lockRun(run_dir: string): Promise<{ lock: FileLock } | { h
   const own = process.env['SLURM_JOB_ID'];
   const deadline = Date.now() + WAIT_MS;
   try {
-    mkdirSync(run_dir, { recursive: true });
+    makeFolder(run_dir);
     for (;;) {
       const facts = own === undefined ? {} : { slurm_job: own };
       const taken = await tryLock(path, { facts, isHeld: (holder) => isHeld(holder, own) });

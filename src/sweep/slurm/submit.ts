@@ -2,8 +2,8 @@
  * Where the number of tasks at a time is limited an array waits for the one before it, since Slurm's own limit (`%K`)
  * counts within one array.
  */
-import { mkdirSync } from 'node:fs';
 import { LabError, storageError } from '../../lib/errors.ts';
+import { makeFolder } from '../../lib/make-folder.ts';
 import { writeFileAtomic } from '../../log/log.ts';
 import { logDir, type PreparedSubmission } from './prepare.ts';
 import { runSlurm, SlurmError } from './programs.ts';
@@ -24,7 +24,7 @@ export async function submitArrays(
   { out_dir, request, isStopped }: { out_dir: string; request: SlurmRequest; isStopped: () => boolean },
 ): Promise<Submitted> {
   try {
-    mkdirSync(logDir(out_dir), { recursive: true });
+    makeFolder(logDir(out_dir));
   } catch (error) {
     throw storageError(error, logDir(out_dir));
   }

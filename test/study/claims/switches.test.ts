@@ -16,7 +16,7 @@ const follow = (steps: object[], recordsOf = here) => {
     title: 'What is counted',
     steps: steps.map((ours, i) => ({ label: `step ${i}`, ours: { group: 'lexicon', ...ours }, theirs: 0.8 - 0.1 * i })),
   });
-  return followSwitches([switches], termFitter(recordsOf, RESAMPLING))[0]!;
+  return followSwitches([switches], termFitter(recordsOf, RESAMPLING), recordsOf)[0]!;
 };
 
 describe('followSwitches', () => {
@@ -63,7 +63,7 @@ describe('in print', () => {
   it('is a table of steps with changes, theirs beside them', () => {
     const text = switchLines([sequence]).join('\n');
     expect(text).toMatch(/^What is counted:/);
-    expect(text).toMatch(/step 0 +lexicon +non_embedding +0\.\d\d \[.*\] +0\.800/);
+    expect(text).toMatch(/step 0 +lexicon +non_embedding +0\.\d\d \[.*\] +0\.50 +0\.800/);
     expect(text).toMatch(/step 1 +lexicon +total +0\.\d\d \[.*\] +-0\.\d\d \[.*\] +0\.700/);
     expect(switchLines([])).toEqual([]);
   });

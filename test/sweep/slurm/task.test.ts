@@ -7,11 +7,11 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ownIdentity } from '../../../src/lib/process-identity.ts';
 import { listCheckpoints, readRecord } from '../../../src/log/log.ts';
 import { findRuns, writePlan } from '../../../src/sweep/folder.ts';
-import { refuseWhileQueued } from '../../../src/sweep/slurm/live.ts';
+import { queueStatus, refuseWhileQueued } from '../../../src/sweep/slurm/live.ts';
 import { prepareSubmission } from '../../../src/sweep/slurm/prepare.ts';
 import { lockRun } from '../../../src/sweep/slurm/run-lock.ts';
 import { settleRun } from '../../../src/sweep/slurm/settle.ts';
-import { openSubmissions, writeSubmission } from '../../../src/sweep/slurm/submission.ts';
+import { closeSubmission, openSubmissions, writeSubmission } from '../../../src/sweep/slurm/submission.ts';
 import { runSlurmTask } from '../../../src/sweep/slurm/task.ts';
 import { temporaryFolder } from '../../support/run-record.ts';
 import { type TinyRun, tinyPlan } from '../../support/sweep-plan.ts';
@@ -148,5 +148,22 @@ describe('refuseWhileQueued', () => {
     const out_dir = submitted([{ run_id: 'a' }]);
     expect(openSubmissions(out_dir)).toHaveLength(1);
     await expect(refuseWhileQueued(out_dir)).rejects.toMatchObject({ exit: 'folder_held' });
+  });
+});
+
+describe('queueStatus', () => {
+  it('is nothing where nothing was handed to Slurm, or all of it is over', async () => {
+    noSlurm();
+    expect(await queueStatus(temporaryFolder())).toBeNull();
+    const out_dir = submitted([{ run_id: 'a' }]);
+    closeSubmission(out_dir, openSubmissions(out_dir)[0]!);
+    expect(await queueStatus(out_dir)).toBeNull();
+  });
+
+  it('says where Slurm cannot be asked, and leaves the submission open', async () => {
+    noSlurm();
+    const out_dir = submitted([{ run_id: 'a' }]);
+    expect(await queueStatus(out_dir)).toMatchObject({ num_running: 0, unknown: 'squeue is not on the PATH' });
+    expect(openSubmissions(out_dir)).toHaveLength(1);
   });
 });

@@ -1,0 +1,17 @@
+/** @file Which runs of a folder belong to its study as it was last planned. A folder keeps the runs of earlier plans, as of a
+ * study tried with other settings: they are whole and can be looked at, but no fit of the study rests on them.
+ */
+import type { Sweep } from './reader.ts';
+
+/** The records of the last plan, and how many others the folder has; all of them where nothing says which. `writePlan` puts
+ * the runs of the last plan first, as many as its totals say. */
+export function currentRuns({ plan, records }: Pick<Sweep, 'plan' | 'records'>): {
+  records: Sweep['records'];
+  num_earlier: number;
+} {
+  if (plan === null) return { records, num_earlier: 0 };
+  const { num_runs = plan.runs.length } = (plan['totals'] ?? {}) as { num_runs?: number };
+  const current = new Set(plan.runs.slice(0, num_runs).map(({ run_id }) => run_id));
+  const own = records.filter(({ run_id }) => current.has(run_id));
+  return { records: own, num_earlier: records.length - own.length };
+}
