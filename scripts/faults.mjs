@@ -1,7 +1,7 @@
 /** @file Breaks small sweeps at random moments, many times, and prints what came of it: faults by kind, runs compared
  * with undisturbed ones, bytes lost. The long version of test/faults/faults.test.ts; Linux only. Exits 1 where anything
  * was lost, doubled, left behind or trained twice.
- * Usage: npm run build && node scripts/faults.mjs [--faults 200] [--seed 0] [--lanes 2] [--minutes 60]
+ * Usage: npm run build && node scripts/faults.mjs [--faults 200] [--seed 0] [--lanes 2] [--backend wasm] [--minutes 60]
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     faults: { type: 'string', default: '200' },
     seed: { type: 'string', default: '0' },
     lanes: { type: 'string', default: '2' },
+    backend: { type: 'string', default: 'wasm' },
     minutes: { type: 'string', default: '60' },
   },
 });
@@ -33,6 +34,7 @@ const { status, stdout } = spawnSync(
       FAULTS: values.faults,
       FAULTS_SEED: values.seed,
       FAULTS_LANES: values.lanes,
+      FAULTS_BACKEND: values.backend,
       FAULTS_SECONDS: String(60 * Number(values.minutes)),
       FAULTS_REPORT: file,
     },

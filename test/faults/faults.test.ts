@@ -10,6 +10,7 @@ const num_faults = Number(process.env['FAULTS'] ?? 8);
 const seed = Number(process.env['FAULTS_SEED'] ?? 0);
 const num_lanes = Number(process.env['FAULTS_LANES'] ?? 1);
 const max_seconds = Number(process.env['FAULTS_SECONDS'] ?? 240);
+const backend = process.env['FAULTS_BACKEND'] ?? 'wasm';
 const report_file = process.env['FAULTS_REPORT'];
 
 describe('a sweep that is killed and frozen at random moments', () => {
@@ -19,7 +20,7 @@ describe('a sweep that is killed and frozen at random moments', () => {
     async () => {
       const dir = mkdtempSync(join(tmpdir(), 'faults-'));
       const onFault = (line: string) => report_file && process.stderr.write(`${line}\n`);
-      const report = await injectFaults({ dir, backend: 'wasm', num_faults, seed, num_lanes, max_seconds, onFault });
+      const report = await injectFaults({ dir, backend, num_faults, seed, num_lanes, max_seconds, onFault });
       if (report_file) writeFileSync(report_file, JSON.stringify(report));
       expect(report.violations).toEqual([]);
       expect(report.bytes_lost).toBe(0);
