@@ -36,15 +36,18 @@ describe.each(laws.map((law) => [law.name, law] as const))('law %s', (_, law) =>
         const scratch = new Float64Array(size);
         law.logLoss(theta, u, gradient);
         for (let k = 0; k < size; k++) {
-          const h = 1e-5;
           const at = (shift: number) =>
             law.logLoss(
               theta.map((x, j) => (j === k ? x + shift : x)),
               u,
               scratch,
             );
-          const slope = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h);
-          expect(Math.abs(gradient[k]! - slope), law.coordinates[k]).toBeLessThan(1e-8);
+          // Where the law turns sharply the wider step errs by its width, elsewhere the smaller one by rounding.
+          const errors = [1e-5, 2e-6].map((h) => {
+            const slope = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h);
+            return Math.abs(gradient[k]! - slope);
+          });
+          expect(Math.min(...errors), law.coordinates[k]).toBeLessThan(1e-8);
         }
       }),
       { numRuns: 60 },
