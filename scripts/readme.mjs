@@ -69,13 +69,16 @@ function opening() {
   const number = ({ ours: { value, interval } }) =>
     `${value.toFixed(2)} [${interval.map((x) => x.toFixed(2)).join(', ')}]`;
   const ends = (name) => [stepsOf(name)[0], stepsOf(name).at(-1)].map(number);
+  const isUndecided = stepsOf('switches-bytes').every(
+    ({ difference }) => difference === null || difference.interval[0] * difference.interval[1] <= 0,
+  );
   const [large, small] = [ends('switches-bpe4096'), ends('switches-bytes')];
   return [
     `![Exponent a from Kaplan's protocol to Chinchilla's, step by step, beside Porian et al. 2024](${FOLDER}/reconcile/switches-bpe4096.png)`,
     '',
     `On the same text and the same small models Kaplan's protocol gives a = ${large[0]} and Chinchilla's ${large[1]} with a ` +
       'vocabulary of 4,096 (dots, 90% intervals; diamonds: Porian et al. 2024 at their scale). ' +
-      `With 102 bytes for a vocabulary it is ${small[0]} and ${small[1]}: no step is told from zero.`,
+      `With 102 bytes for a vocabulary it is ${small[0]} and ${small[1]}${isUndecided ? ': no step is told from zero' : ''}.`,
     '',
     ...claimRows(all),
   ].join('\n');
@@ -132,7 +135,7 @@ function studies() {
     const flops = records.reduce((sum, { flops: { six_n_total } }) => sum + six_n_total, 0);
     const hours = records.reduce((sum, { wall_seconds }) => sum + (wall_seconds ?? 0), 0) / 3600;
     const links = `[${name}](configs/${name}.yaml)`;
-    return `| ${links} | ${records.length} | ${flops.toExponential(1)} | ${hours.toFixed(1)} | ${config.description ?? ''} |`;
+    return `| ${links} | ${records.length} | ${flops.toExponential(1)} | ${hours.toFixed(2)} | ${config.description ?? ''} |`;
   });
   return ['| study | runs | 6 N D | hours of one worker | about |', '|---|---|---|---|---|', ...rows].join('\n');
 }

@@ -12,6 +12,7 @@ import {
   KAPLAN_CRITICAL_BATCH,
 } from '../fit/fit.ts';
 import { alignRows } from '../lib/align.ts';
+import { sentenceOf } from '../lib/attempt.ts';
 import { LabError } from '../lib/errors.ts';
 import { formatCount, formatFixed, formatNumber, MISSING } from '../lib/format.ts';
 import { type FitCommandOptions, lawOptions } from './fit-options.ts';
@@ -48,7 +49,7 @@ function attempt(run: () => CurveFit): [CurveFit, null] | [null, string] {
   try {
     return [run(), null];
   } catch (error) {
-    if (error instanceof LabError) return [null, error.message.replace(/^\w+: /, '')];
+    if (error instanceof LabError) return [null, sentenceOf(error.message)];
     throw error;
   }
 }

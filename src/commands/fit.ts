@@ -19,6 +19,7 @@ import {
   recutIsoflops,
   scanLosses,
 } from '../fit/fit.ts';
+import { attempt, sentenceOf } from '../lib/attempt.ts';
 import { EXIT, LabError } from '../lib/errors.ts';
 import { writeJsonAtomic } from '../log/log.ts';
 import { type RunRecord, SCHEMA_VERSION } from '../log/record.ts';
@@ -307,14 +308,13 @@ function fitCountings({ records }: FitSource, options: FitCommandOptions): Promi
 /** A law in one variable under every counting. */
 function fitCurveCountings(records: readonly RunRecord[], options: FitCommandOptions): Promise<number> {
   const rows = ALL_COUNTINGS.map((counting) => {
-    try {
+    const { value, refused } = attempt(() => {
       const points = prepared(pointsOf(records, counting), options);
-      const { draws: _, ...fit } = fitOneVariable({ points }, options, DEFAULT_REPLICATES).result;
-      return { counting, fit, refused: null };
-    } catch (error) {
-      if (!(error instanceof LabError && error.exit === 'too_little_data')) throw error;
-      return { counting, fit: null, refused: error.message.replace(/^\w+: /, '') };
-    }
+      return fitOneVariable({ points }, options, DEFAULT_REPLICATES).result;
+    });
+    if (value === null) return { counting, fit: null, refused: sentenceOf(refused) };
+    const { draws: _, ...fit } = value;
+    return { counting, fit, refused: null };
   });
   if (rows.every(({ fit }) => fit === null)) throw new LabError('too_little_data', rows[0]!.refused!);
   return finish(options, { law: options.law, fits: rows }, () => curveCountingLines(options.law, rows));

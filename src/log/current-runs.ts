@@ -10,8 +10,7 @@ export function currentRuns({ plan, records }: Pick<Sweep, 'plan' | 'records'>):
   num_earlier: number;
 } {
   if (plan === null) return { records, num_earlier: 0 };
-  const { num_runs = plan.runs.length } = (plan['totals'] ?? {}) as { num_runs?: number };
-  const current = new Set(plan.runs.slice(0, num_runs).map(({ run_id }) => run_id));
+  const current = new Set(plan.runs.slice(0, plan.totals?.num_runs).map(({ run_id }) => run_id));
   const own = records.filter(({ run_id }) => current.has(run_id));
   return { records: own, num_earlier: records.length - own.length };
 }

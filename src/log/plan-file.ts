@@ -17,6 +17,8 @@ const plannedRunSchema = z.looseObject({
 
 export const planFileSchema = z.looseObject({
   schema_version: z.literal(SCHEMA_VERSION),
+  /** Of the last plan; the runs of earlier ones that the folder keeps stand behind it in `runs`. */
+  totals: z.looseObject({ num_runs: z.number().int().nonnegative() }).optional(),
   runs: z.array(plannedRunSchema),
 });
 

@@ -206,7 +206,7 @@ export class Supervisor {
   #finish(slot: Slot, job: Job, record: RunRecord): void {
     const { status, val_loss } = record;
     const { run_id } = job.run;
-    this.records.set(run_id, shared(record, job.run));
+    this.records.set(run_id, record);
     this.#storageFailures = 0;
     const seconds = secondsSince(slot.job_started_ms);
     this.#options.onEvent({ event: 'run_ended', run_id, worker: slot.index, status, val_loss, seconds });
@@ -346,14 +346,6 @@ export class Supervisor {
     }
   }
 }
-
-/** The record with what it repeats of the plan taken from there: all records are held to the end of the sweep. */
-const shared = (record: RunRecord, { spec, num_params, flops }: Job['run']): RunRecord => ({
-  ...record,
-  spec: spec as unknown as RunRecord['spec'],
-  num_params,
-  flops,
-});
 
 const secondsSince = (start_ms: number): number => (performance.now() - start_ms) / 1000;
 

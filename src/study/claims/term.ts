@@ -85,10 +85,10 @@ export function termFitter(recordsOf: RecordsOf, resampling: Resampling): TermFi
     const how = { ...variant, ...resampling, bootstrap: Math.min(resampling.bootstrap, most) };
     const key = canonicalJson({ recipe, how });
     if (!fits.has(key)) {
-      const how_term = { ...term, ...variant.term };
+      const varied = { ...term, ...variant.term };
       fits.set(
         key,
-        attempt(() => FIT[term.approach](own, how_term, how)),
+        attempt(() => FIT[term.approach](own, varied, how)),
       );
     }
     const { value: fit, refused } = fits.get(key)!;
