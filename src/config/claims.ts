@@ -3,6 +3,14 @@
  */
 import { z } from 'zod';
 
+/** Every number that some fit gives. */
+const QUANTITIES = [
+  ...['a', 'b', 'E', 'alpha', 'beta'],
+  ...['alpha_N', 'alpha_D', 'alpha_S', 'stop_above'],
+  ...['slope', 'bend'],
+  ...['B_star', 'alpha_B', 'growth'],
+] as const;
+
 /** One number of ours: a fit of one group under one counting. A claim's estimate is a sum of terms. */
 const termSchema = z.strictObject({
   times: z.number().default(1).describe('Factor of this term in the sum: 1 and -1 make a difference.'),
@@ -16,20 +24,49 @@ const termSchema = z.strictObject({
     .enum(['final', 'curves'])
     .optional()
     .describe(
-      "approach 2 only. final (default): each run's last loss. curves: every evaluation, as where one " +
-        'run a size is read at all budgets.',
+      "final (default): each run's last loss. curves: every evaluation, as where one run a size is read at all budgets, " +
+        'or stopped where it was best; approach 2, line, and approach 3 with kaplan_ns, which takes those after warmup.',
     ),
   approach: z
-    .literal([1, 2, 3])
+    .literal([1, 2, 3, 'line', 'critical_batch'])
     .default(2)
-    .describe('1: envelope of learning curves. 2: isoFLOP valleys. 3: a law over all runs.'),
+    .describe(
+      '1: envelope of learning curves. 2: isoFLOP valleys. 3: a law over all runs. line: a straight line in logs along ' +
+        'one variable. critical_batch: steps against tokens to equal loss at several batches, each at its best rate.',
+    ),
   quantity: z
-    .enum(['a', 'b', 'E', 'alpha', 'beta'])
+    .enum(QUANTITIES)
     .default('a')
-    .describe('Exponents a and b by any approach; constants of the law by approach 3.'),
+    .describe(
+      'Exponents a and b by approaches 1, 2 and 3 (chinchilla, power_mean), and by 3 the constants of the law; ' +
+        'kaplan_ns: stop_above = alpha_N/alpha_S, the share above the converged loss at which training should stop. ' +
+        'line: slope, -d ln L/d ln x, and bend, its greatest distance from the curve in log loss. critical_batch: B_star, ' +
+        'alpha_B, and growth = 1/alpha_B, -d ln B_crit/d ln L.',
+    ),
+  along: z
+    .enum(['N', 'D', 'C'])
+    .optional()
+    .describe(
+      'line only: N, the runs of most tokens of each size; D, the best loss at each amount of unique tokens; C, those ' +
+        'that nothing cheaper beats. With rows curves a run along N and D is stopped where it was best.',
+    ),
+  floor: z
+    .literal('exact')
+    .optional()
+    .describe("line only: the language's exact entropy is taken off every loss, so that the rest is reducible."),
+  critical_batch: z
+    .string()
+    .optional()
+    .describe(
+      'Block whose runs at several batches give the critical batch: C becomes C_min, and S S_min, as far above or below ' +
+        'it; approach 2 with rows curves, a line along C with them, and approach 3 with kaplan_ns.',
+    ),
   params: z.enum(['total', 'non_embedding', 'non_embedding_head', 'live']).default('total').describe('What N counts.'),
   flops: z.enum(['6nd', 'exact']).default('6nd').describe('What C counts.'),
-  law: z.enum(['chinchilla', 'power_mean']).default('chinchilla').describe('approach 3 only.'),
+  law: z
+    .enum(['chinchilla', 'power_mean', 'kaplan_nd', 'kaplan_ns'])
+    .default('chinchilla')
+    .describe('approach 3 only.'),
   loss: z.enum(['huber', 'mse', 'lad']).default('huber').describe('approach 3 only: loss function of the fit.'),
   min_tokens: z.number().int().positive().optional().describe('Leave out runs with fewer tokens.'),
 });
@@ -52,12 +89,15 @@ export const claimSchema = z.strictObject({
   statement: z.string().min(1).describe("The paper's statement, in one sentence."),
   source: z.string().min(1).describe('Paper, section or equation.'),
   kind: z
-    .enum(['number', 'direction', 'constant'])
-    .describe('number: equal to `value` within `margin`. direction: above 0. constant: of a corpus, never judged.'),
+    .enum(['number', 'direction', 'form', 'constant'])
+    .describe(
+      'number: equal to `value` within `margin`. direction: above 0. form: a straight line within `margin`, and no law ' +
+        'with a floor predicts runs left out better. constant: of a corpus, never judged.',
+    ),
   ours: z.array(termSchema).min(1).describe('Our number: the sum of these terms.'),
   value: z.number().optional().describe("number and constant: the paper's value."),
   value_se: z.number().min(0).default(0).describe("The paper's own standard error; 0 where none is printed."),
-  margin: z.number().positive().optional().describe('number: the difference that no longer counts as equal.'),
+  margin: z.number().positive().optional().describe('number and form: the difference that no longer counts as equal.'),
   minimal_effect: z.number().min(0).default(0.03).describe('direction: the least effect that counts.'),
   exploratory: z
     .literal(true)

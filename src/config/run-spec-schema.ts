@@ -31,6 +31,7 @@ const runSpecSchema = z
     batch_size: positive,
     num_steps: positive,
     num_tokens: positive,
+    unique_tokens: positive.optional(),
     optimizer: z.looseObject({
       learning_rate: z.number().positive(),
       beta1: z.number().min(0).lt(1),

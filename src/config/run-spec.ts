@@ -77,6 +77,8 @@ export interface RunSpec {
   num_steps: number;
   /** = num_steps x batch_size x n_ctx */
   num_tokens: number;
+  /** Tokens that the run repeats, in whole windows of n_ctx; absent where only the corpus itself ends. */
+  unique_tokens?: number;
   optimizer: OptimizerSpec;
   schedule: ScheduleSpec;
   eval: EvalSpec;

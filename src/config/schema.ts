@@ -169,6 +169,12 @@ export const trainSchema = z.strictObject({
   num_tokens: count
     .optional()
     .describe('D, training tokens, rounded to whole steps; an isoflop block solves it from the budget instead.'),
+  unique_tokens: count
+    .optional()
+    .describe(
+      "Train on so many tokens only, the first ones of the run's order, in whole windows; each further pass reads the " +
+        'same windows in another order. Default: all that the corpus has.',
+    ),
   batch_tokens: orRecipe(count, 'a count of tokens', BATCH_RECIPES)
     .default('pilot')
     .describe('Tokens a step, rounded to whole sequences, or a recipe. Default: measured at these sizes.'),

@@ -21,6 +21,14 @@ export interface Repetition {
   warning: string | null;
 }
 
+/** Which batch of which run. */
+export interface BatchPlace {
+  seed: number;
+  step: number;
+  batch_size: number;
+  unique_tokens?: number | undefined;
+}
+
 /** A corpus opened for one context length. */
 export interface Corpus {
   /** For the planner. `unique_tokens` are those of whole windows of n_ctx. */
@@ -29,8 +37,9 @@ export interface Corpus {
   tokenizer_name: string;
   /** For the user, each once: what may surprise in the fits. */
   warnings: readonly string[];
-  /** The batch at `step` (from 0): a pure function of seed and step; row r is sequence step x batch_size + r. */
-  batch: (at: { seed: number; step: number; batch_size: number }) => Batch;
+  /** The batch at `step` (from 0): a pure function of seed and step; row r is sequence step x batch_size + r, or the
+   * one that stands for it where only the first `unique_tokens` (whole windows of n_ctx) are read, again and again. */
+  batch: (at: BatchPlace) => Batch;
   /** The first `eval_tokens` of val.bin in consecutive windows; fewer where val.bin is shorter. */
   validation: (of: { eval_tokens: number }) => Windows;
   /** Nats a token that the language itself assigns to the tokens of `validation`; null for real text. */

@@ -8,7 +8,7 @@ import { type PreparedText, prepareText, type TextConfig } from './prepare.ts';
 import { type SourceText, sourceSha256 } from './source.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { userText } from './user-text.ts';
-import { consecutiveWindows, copyWindow, emptyBatch, scoredWindows, windowOrder } from './windows.ts';
+import { consecutiveWindows, copyWindow, emptyBatch, repeatedOrder, scoredWindows, windowOrder } from './windows.ts';
 
 /** Reads and splits the text of a data block. */
 export function readSource(data: TextConfig, base_dir: string): SourceText {
@@ -76,6 +76,7 @@ export function openTextCorpus(
   checkLength(source.name, 'training', train.length, n_ctx);
   checkLength(source.name, 'validation', val.length, n_ctx);
   const order = windowOrder(train.length, n_ctx);
+  const repeated = repeatedOrder();
   const unique_tokens = order.num_windows * n_ctx;
   const moby = outOfDomain(tokenizer, n_ctx);
   return {
@@ -92,10 +93,12 @@ export function openTextCorpus(
     name: source.name,
     tokenizer_name: tokenizer.name,
     warnings: [...source.warnings, ...summary.warnings],
-    batch({ seed, step, batch_size }) {
+    batch({ seed, step, batch_size, unique_tokens }) {
       const batch = emptyBatch(batch_size, n_ctx);
       for (let row = 0; row < batch_size; row++) {
-        copyWindow(batch, row, train, order.start(seed, step * batch_size + row), n_ctx);
+        const sequence = step * batch_size + row;
+        const read = unique_tokens === undefined ? sequence : repeated(seed, sequence, unique_tokens / n_ctx);
+        copyWindow(batch, row, train, order.start(seed, read), n_ctx);
       }
       return batch;
     },

@@ -48,6 +48,21 @@ export function windowOrder(num_tokens: number, n_ctx: number): WindowOrder {
   };
 }
 
+/** Which of the first `num_unique` sequences is read as sequence `sequence` under `seed`, where no other is: themselves
+ * first, then all of them again in an order that each pass has for itself. Keeps the order of the last pass asked for. */
+export function repeatedOrder(): (seed: number, sequence: number, num_unique: number) => number {
+  let current = { seed: Number.NaN, pass: -1, num_unique: 0, permutation: (x: number) => x };
+  return (seed, sequence, num_unique) => {
+    const pass = Math.floor(sequence / num_unique);
+    if (pass === 0) return sequence;
+    if (seed !== current.seed || pass !== current.pass || num_unique !== current.num_unique) {
+      const permutation = permutationBelow(num_unique, rngStream(seed, `data/pass/${pass}`));
+      current = { seed, pass, num_unique, permutation };
+    }
+    return current.permutation(sequence - pass * num_unique);
+  };
+}
+
 /** Copies the window that starts at token `start` to row `row` of `batch`; targets are shifted by one. */
 export function copyWindow(batch: Batch, row: number, tokens: Uint16Array, start: number, n_ctx: number): void {
   batch.inputs.set(tokens.subarray(start, start + n_ctx), row * n_ctx);

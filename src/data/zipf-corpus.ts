@@ -9,7 +9,7 @@ import { charTokenizer, symbolChars } from './char-tokenizer.ts';
 import type { Corpus } from './corpus.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { tokenizerSha256 } from './tokenizer-file.ts';
-import { consecutiveWindows, scoredWindows } from './windows.ts';
+import { consecutiveWindows, copyWindow, emptyBatch, repeatedOrder, scoredWindows } from './windows.ts';
 import {
   type Language,
   languageEntropy,
@@ -73,6 +73,9 @@ export function openZipfCorpus(data: ZipfConfig, n_ctx: number): Corpus {
     throw new LabError('usage', `invalid val_tokens: ${data.val_tokens} is less than one context of n_ctx ${n_ctx}`);
   }
   let train = { seed: Number.NaN, stream: null as TokenStream | null };
+  const repeated = repeatedOrder();
+  // The tokens that a run reads again and again.
+  let kept: { seed: number; tokens: Uint16Array } = { seed: Number.NaN, tokens: new Uint16Array(0) };
   return {
     facts: {
       vocab_size: language.alphabet,
@@ -87,8 +90,19 @@ export function openZipfCorpus(data: ZipfConfig, n_ctx: number): Corpus {
     name: 'zipf-lexicon',
     tokenizer_name: tokenizer.name,
     warnings: [],
-    batch({ seed, step, batch_size }) {
+    batch({ seed, step, batch_size, unique_tokens }) {
       if (!train.stream || train.seed !== seed) train = { seed, stream: trainingStream(language, seed) };
+      if (unique_tokens !== undefined) {
+        if (seed !== kept.seed || kept.tokens.length !== unique_tokens + 1) {
+          kept = { seed, tokens: train.stream!.read(0, unique_tokens + 1) };
+        }
+        const batch = emptyBatch(batch_size, n_ctx);
+        for (let row = 0; row < batch_size; row++) {
+          const window = repeated(seed, step * batch_size + row, unique_tokens / n_ctx);
+          copyWindow(batch, row, kept.tokens, window * n_ctx, n_ctx);
+        }
+        return batch;
+      }
       const num_tokens = batch_size * n_ctx;
       const tokens = train.stream!.read(step * num_tokens, num_tokens + 1);
       const { inputs, targets } = consecutiveWindows(tokens, batch_size, n_ctx);

@@ -26,7 +26,7 @@ export interface BatchCurve {
   points: readonly { S: number; L: number }[];
 }
 
-export interface CriticalBatchOptions extends Omit<BootstrapOptions, 'cluster' | 'keep_draws'> {
+export interface CriticalBatchOptions extends Omit<BootstrapOptions, 'cluster'> {
   /** Losses at which the curves are cut; else `num_losses` that at least three batches of a size reach. */
   losses?: readonly number[];
   /** Default 12 for each size. */
@@ -65,6 +65,7 @@ export interface CriticalBatchFit extends CriticalBatch {
   num_curves: number;
   diagnostics: Diagnostic[];
   bootstrap: BootstrapReport | null;
+  draws?: Record<string, number[]>;
 }
 
 /** Batches of one size that must reach a loss: a hyperbola has two constants. */
@@ -142,7 +143,7 @@ export function fitCriticalBatch(curves: readonly BatchCurve[], options: Critica
     crossings.map(() => 1),
     startFrom(hyperbolas),
   );
-  const { cluster: _, keep_draws: __, ...rest } = { cluster: undefined, keep_draws: undefined, ...options };
+  const { losses: _, num_losses: __, ...rest } = options;
   const units = curves.map(({ B }, i) => ({ N: B, D: i + 1 }));
   const resampled = bootstrap(units, { ...rest, cluster: 'runs' }, (multiplicity) => {
     const weight = crossings.map(({ curve }) => multiplicity[curve]!);
@@ -165,6 +166,7 @@ export function fitCriticalBatch(curves: readonly BatchCurve[], options: Critica
     num_curves: curves.length,
     diagnostics: judge(curves, joint, logL),
     bootstrap: resampled?.report ?? null,
+    ...(options.keep_draws && resampled ? { draws: resampled.draws } : {}),
   };
 }
 

@@ -3,7 +3,7 @@
  * what was left out or cannot be claimed at all; where nothing is left the fit throws `too_little_data` instead.
  * The threshold of each stands, with its reason, where it is judged: points (`point-checks`), an optimum (`judge`,
  * `flat`, `outliers`, `profile`), noise (`seed-noise`, `lack-of-fit`), valleys (`isoflop`, `recut`), second fits
- * (`cross-check`, `phase-change`), run records (`judge-runs`, `rates`), distance (`reach`).
+ * (`cross-check`, `phase-change`, `straight-line`), run records (`judge-runs`, `rates`), distance (`reach`).
  */
 import { LabError } from '../lib/errors.ts';
 
@@ -49,6 +49,7 @@ export type DiagnosticName =
   | 'minimum_near_edge'
   | 'parabola_bias'
   | 'window_sensitive'
+  | 'rival_better'
   | 'extrapolation_far';
 
 export interface Diagnostic {

@@ -68,6 +68,7 @@ export type { BootstrapOptions, BootstrapReport, Interval, IntervalKind } from '
 export type { Cluster } from './resample/resamples.ts';
 export { allRows, type CurveColumn, type RowAlong, rowsAlong } from './rows-along.ts';
 export type { RunFacts } from './run-facts.ts';
+export { fitStraightLine, type StraightLineFit } from './straight-line.ts';
 export { fitIsoflop, fitValleys, type IsoflopFit, type IsoflopOptions } from './valleys/isoflop.ts';
 export type { Parabola } from './valleys/parabola.ts';
 export { type Recut, type RecutOptions, recutIsoflops } from './valleys/recut.ts';

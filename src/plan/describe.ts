@@ -53,7 +53,7 @@ export function describeRun(
     spec,
     num_params: countParams(spec.model, facts.live_vocab_size),
     flops: countFlops(spec.model, spec.num_tokens),
-    unique_tokens: facts.unique_tokens,
+    unique_tokens: spec.unique_tokens ?? facts.unique_tokens,
     live_vocab_size: facts.live_vocab_size,
     entropy_nats: facts.entropy_nats,
     bytes_per_token: facts.bytes_per_token,

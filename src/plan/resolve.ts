@@ -63,7 +63,8 @@ export function resolveRun(request: RunRequest): ResolvedRun {
   const { batch_size, num_steps, budget_error } = resolveSteps(request, sizes, notes);
   const num_tokens = num_steps * batch_size * n_ctx;
   const schedule = resolveSchedule(train, sizes, num_steps, batch_size * n_ctx, notes);
-  noteEpochs(num_tokens, facts.unique_tokens, notes);
+  const unique_tokens = resolveUnique(train, n_ctx, facts.unique_tokens, notes);
+  noteEpochs(num_tokens, unique_tokens ?? facts.unique_tokens, notes);
   const spec: RunSpec = {
     model,
     data,
@@ -72,6 +73,7 @@ export function resolveRun(request: RunRequest): ResolvedRun {
     batch_size,
     num_steps,
     num_tokens,
+    ...(unique_tokens === null ? {} : { unique_tokens }),
     optimizer: resolveOptimizer(train, sizes),
     schedule,
     eval: resolveEval(train, n_ctx, facts.val_tokens, notes),
@@ -208,6 +210,25 @@ function resolveEval(train: TrainConfig, n_ctx: number, val_tokens: number, note
     notes.push(`scores ${num_windows * n_ctx} validation tokens, not ${train.eval_tokens}: there are ${val_tokens}`);
   }
   return { eval_tokens: num_windows * n_ctx, num_evals: train.num_evals };
+}
+
+/** Whole windows of the tokens that a run may repeat; null where it takes all that the corpus has. */
+function resolveUnique(
+  { unique_tokens }: TrainConfig,
+  n_ctx: number,
+  available: number | null,
+  notes: string[],
+): number | null {
+  if (unique_tokens === undefined) return null;
+  const whole = Math.floor(unique_tokens / n_ctx) * n_ctx;
+  if (whole === 0) {
+    throw new LabError('usage', `unique_tokens ${unique_tokens} is less than one window of n_ctx ${n_ctx}; raise it`);
+  }
+  if (available !== null && whole > available) {
+    notes.push(`takes all ${available} unique tokens of the corpus, not ${unique_tokens}`);
+    return null;
+  }
+  return whole;
 }
 
 function noteEpochs(num_tokens: number, unique_tokens: number | null, notes: string[]): void {

@@ -36,18 +36,34 @@ export interface RateCell {
 /** Rates from which a cell is judged. */
 const MIN_RATES = 3;
 
+/** The finished runs of each cell at the rate of its least mean loss. */
+export function bestRates(records: readonly RunRecord[]): RunRecord[] {
+  const finished = records.filter(({ status, val_loss }) => status === 'finished' && val_loss !== null);
+  return byCell(finished).flatMap((runs) => {
+    const rates = [...new Set(runs.map(({ optimizer }) => optimizer.learning_rate))].map((rate) =>
+      meanLoss(rate, runs),
+    );
+    const best = rates.reduce((a, b) => (b.L! < a.L! ? b : a));
+    return runs.filter(({ optimizer }) => optimizer.learning_rate === best.rate);
+  });
+}
+
 /** Every cell that tried at least three rates, by increasing size, tokens and batch. */
 export function rateCells(records: readonly RunRecord[]): RateCell[] {
-  const cells = new Map<string, RunRecord[]>();
-  for (const record of records) {
-    if (record.status !== 'finished' && record.status !== 'diverged') continue;
-    const key = cellKey(record, { without_rate: true });
-    cells.set(key, [...(cells.get(key) ?? []), record]);
-  }
-  return [...cells.values()]
+  return byCell(records.filter(({ status }) => status === 'finished' || status === 'diverged'))
     .map(cellOf)
     .filter((cell) => cell !== null)
     .sort((a, b) => a.N - b.N || a.D - b.D || a.batch_tokens - b.batch_tokens);
+}
+
+/** The runs that differ in rate and seeds only, together. */
+function byCell(records: readonly RunRecord[]): RunRecord[][] {
+  const cells = new Map<string, RunRecord[]>();
+  for (const record of records) {
+    const key = cellKey(record, { without_rate: true });
+    cells.set(key, [...(cells.get(key) ?? []), record]);
+  }
+  return [...cells.values()];
 }
 
 function cellOf(runs: readonly RunRecord[]): RateCell | null {

@@ -23,15 +23,24 @@ export function curvesOf(records: readonly RunRecord[], { params, flops }: Count
 }
 
 /** Every evaluation of every run as a point of its own: what a run would have given, had it been stopped there under the
- * same schedule. Those in the warmup count: what a long warmup does to short runs belongs to the protocol. */
-export function curvePointsOf(records: readonly RunRecord[], { params, flops }: Counting): FitPoint[] {
-  return records.flatMap(({ status, eval_curve, num_params, num_tokens, flops: spent, run_id }): FitPoint[] => {
+ * same schedule. Those in the warmup count: what a long warmup does to short runs belongs to the protocol; not with
+ * `is_warm`. */
+export function curvePointsOf(
+  records: readonly RunRecord[],
+  { params, flops }: Counting,
+  { is_warm = false } = {},
+): FitPoint[] {
+  return records.flatMap((record): FitPoint[] => {
+    const { status, eval_curve, num_params, num_tokens, num_steps, unique_tokens: U, run_id, schedule } = record;
     if (status !== 'finished') return [];
     const N = num_params[params];
-    const flops_per_token = flops === 'exact' ? spent.exact / num_tokens : 6 * N;
-    return eval_curve.flatMap(({ tokens: D, val_loss: L }) =>
-      D > 0 && L !== null ? [{ N, D, C: flops_per_token * D, L, id: `${run_id} at ${D} tokens` }] : [],
-    );
+    const flops_per_token = flops === 'exact' ? record.flops.exact / num_tokens : 6 * N;
+    const first = is_warm ? schedule.warmup_steps + 1 : 1;
+    return eval_curve.flatMap(({ step: S, tokens: D, val_loss: L }) => {
+      if (!(D > 0) || L === null || S < first) return [];
+      const batch = { S, B: num_tokens / num_steps, ...(U === null ? {} : { U }) };
+      return [{ N, D, C: flops_per_token * D, L, ...batch, id: `${run_id} at ${D} tokens` }];
+    });
   });
 }
 

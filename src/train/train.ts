@@ -204,9 +204,9 @@ async function trainLoop(run: ActiveRun): Promise<RunStatus> {
 }
 
 function stepOnce({ job, corpus, state, done }: ActiveRun): void {
-  const { model, optimizer, schedule, batch_size, data_seed } = job.run.spec;
+  const { model, optimizer, schedule, batch_size, data_seed, unique_tokens } = job.run.spec;
   const startMs = performance.now();
-  const batch = corpus.batch({ seed: data_seed, step: done.step, batch_size });
+  const batch = corpus.batch({ seed: data_seed, step: done.step, batch_size, unique_tokens });
   const step = done.step + 1;
   const learning_rate = learningRateAt(step, optimizer.learning_rate, schedule);
   trainStep(state, model, batch, { optimizer, learning_rate, step });

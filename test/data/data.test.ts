@@ -39,10 +39,17 @@ function fileTokens(path: string): number[] {
 }
 
 /** The sequences of `num_steps` batches as strings, one a row. */
-function sequences(corpus: Corpus, n_ctx: number, num_steps: number, batch_size: number, seed = 7): string[] {
+function sequences(
+  corpus: Corpus,
+  n_ctx: number,
+  num_steps: number,
+  batch_size: number,
+  seed = 7,
+  unique_tokens?: number,
+): string[] {
   const rows: string[] = [];
   for (let step = 0; step < num_steps; step++) {
-    const { inputs, targets } = corpus.batch({ seed, step, batch_size });
+    const { inputs, targets } = corpus.batch({ seed, step, batch_size, unique_tokens });
     expect([inputs.length, targets.length]).toEqual([batch_size * n_ctx, batch_size * n_ctx]);
     for (let row = 0; row < batch_size; row++) {
       const part = (of: Int32Array) => of.subarray(row * n_ctx, (row + 1) * n_ctx);
@@ -52,6 +59,25 @@ function sequences(corpus: Corpus, n_ctx: number, num_steps: number, batch_size:
   }
   return rows;
 }
+
+describe('a run that repeats its first tokens', () => {
+  it.each(['zipf-lexicon', 'sotu'])('reads the same windows in each pass, each time in another order: %s', async (name) => {
+    const corpus = await open(name === 'sotu' ? { corpus: 'sotu', tokenizer: 'live-byte' } : zipf, 64);
+    const fresh = sequences(corpus, 64, 10, 3);
+    const repeated = sequences(corpus, 64, 30, 3, 7, 30 * 64);
+    expect(repeated.slice(0, 30)).toEqual(fresh);
+    for (const pass of [1, 2]) {
+      const own = repeated.slice(30 * pass, 30 * (pass + 1));
+      expect(own).not.toEqual(fresh);
+      expect([...own].sort()).toEqual([...fresh].sort());
+    }
+    expect(repeated.slice(30, 60)).not.toEqual(repeated.slice(60));
+    expect(sequences(corpus, 64, 18, 5, 7, 30 * 64)).toEqual(repeated);
+    // Fewer unique tokens are a part of more.
+    expect(new Set(sequences(corpus, 64, 2, 10, 7, 10 * 64))).toEqual(new Set(fresh.slice(0, 10)));
+    expect(sequences(corpus, 64, 2, 30, 8, 30 * 64)).not.toEqual(repeated.slice(0, 60));
+  });
+});
 
 describe('zipf-lexicon', () => {
   it('has facts for the planner', async () => {

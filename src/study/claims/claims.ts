@@ -6,7 +6,7 @@ import type { Claim, Specification } from '../../config/config.ts';
 import type { Diagnostic, DiagnosticName } from '../../fit/fit.ts';
 import { errorOf, sumOf } from './sum.ts';
 import type { TermFit, TermFitter } from './term.ts';
-import { judgeConstant, judgeDirection, judgeExploratory, judgeNumber, type Verdict } from './verdict.ts';
+import { judgeConstant, judgeDirection, judgeExploratory, judgeForm, judgeNumber, type Verdict } from './verdict.ts';
 
 /** A claim, judged. */
 export interface ClaimResult {
@@ -74,6 +74,10 @@ function verdictOf(claim: Claim, { terms, estimate, standard_error, specificatio
   if (claim.exploratory) return judgeExploratory(estimate - (claim.value ?? 0), standard_error);
   const evidence = { estimate, standard_error, specifications, blocked_by };
   if (claim.kind === 'direction') return judgeDirection(evidence, claim);
+  if (claim.kind === 'form') {
+    const rivals = terms.flatMap(({ diagnostics }) => diagnostics.filter(({ name }) => name === 'rival_better'));
+    return judgeForm(evidence, { margin: claim.margin!, rivals: rivals.map(({ message }) => message) });
+  }
   return judgeNumber(evidence, { value: claim.value!, value_se: claim.value_se, margin: claim.margin! });
 }
 

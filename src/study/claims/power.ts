@@ -97,6 +97,7 @@ function recordOf(run: PlannedRun, lossAt: (tokens: number) => number): RunRecor
     ...{ num_tokens, num_steps, batch_size, init_seed, data_seed, status: 'finished', eval_curve },
     val_loss: lossAt(num_tokens),
     optimizer: { name: 'adamw', ...spec.optimizer },
+    entropy_nats: run.entropy_nats,
     epochs: unique_tokens === null ? null : num_tokens / unique_tokens,
     spec: spec as unknown as Record<string, unknown>,
   };

@@ -24,7 +24,9 @@ export function errorOf(
   const [first] = fits;
   if (fits.some(({ standard_error }) => standard_error === null)) return { standard_error: null, is_paired: null };
   if (fits.length === 1) return { standard_error: Math.abs(terms[0]!.times) * first!.standard_error!, is_paired: null };
-  const is_paired = fits.every(({ num_sizes, ladder }) => num_sizes === first!.num_sizes && ladder === first!.ladder);
+  const is_paired = fits.every(
+    ({ num_sizes, ladder, draws }) => draws.length > 0 && num_sizes === first!.num_sizes && ladder === first!.ladder,
+  );
   if (!is_paired) {
     return { standard_error: Math.hypot(...fits.map((fit, i) => terms[i]!.times * fit.standard_error!)), is_paired };
   }

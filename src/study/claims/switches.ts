@@ -10,7 +10,8 @@ import { countingName } from '../record-points.ts';
 import { captionedLines } from '../table-lines.ts';
 import { exponentByCounting } from './counting-argument.ts';
 import { errorOf, sumOf } from './sum.ts';
-import { type RecordsOf, type TermFitter, valleyCut } from './term.ts';
+import type { RecordsOf, TermFitter } from './term.ts';
+import { valleyCut } from './term-fits.ts';
 import { interval90 } from './verdict.ts';
 
 /** A number with its 90% interval. */

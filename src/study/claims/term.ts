@@ -3,20 +3,12 @@
  * same sizes belong together and a difference can be taken replicate by replicate.
  */
 import { type ClaimTerm, canonicalJson, type Specification } from '../../config/config.ts';
-import {
-  type Diagnostic,
-  type FitPoint,
-  fitEnvelope,
-  fitLaw,
-  fitValleys,
-  type LawParams,
-  recutIsoflops,
-} from '../../fit/fit.ts';
+import type { Diagnostic } from '../../fit/fit.ts';
 import { type Attempt, attempt } from '../../lib/attempt.ts';
 import type { RunRecord } from '../../log/record.ts';
-import { isoflopCut } from '../analyse.ts';
-import { curvePointsOf, curvesOf } from '../record-curves.ts';
-import { type Counting, pointsOf } from '../record-points.ts';
+import { DELTA, FIT, type Fitted, type Resampling, type Variant } from './term-fits.ts';
+
+export type { Resampling } from './term-fits.ts';
 
 /** The records of this study (undefined), or of the named one beside it; null where there is none. */
 export type RecordsOf = (study: string | undefined) => readonly RunRecord[] | null;
@@ -32,27 +24,6 @@ export interface TermFit {
   num_sizes: number;
   /** Widths of the group's runs: replicates of equal ladders belong together. */
   ladder: string;
-  diagnostics: Diagnostic[];
-}
-
-export interface Resampling {
-  /** Replicates; 0 for none. */
-  bootstrap: number;
-  seed: number;
-}
-
-/** Huber's corner where no specification changes it (Hoffmann et al. 2022). */
-const DELTA = 1e-3;
-
-/** Budgets that are cut from learning curves. */
-const CURVE_BUDGETS = 7;
-
-/** What an approach gives of a fit. */
-interface Fitted {
-  values: LawParams;
-  draws: Record<string, number[]> | undefined;
-  standard_errors: Record<string, number> | null;
-  num_sizes: number;
   diagnostics: Diagnostic[];
 }
 
@@ -88,7 +59,7 @@ export function termFitter(recordsOf: RecordsOf, resampling: Resampling): TermFi
       const varied = { ...term, ...variant.term };
       fits.set(
         key,
-        attempt(() => FIT[term.approach](own, varied, how)),
+        attempt(() => FIT[term.approach](own, varied, { ...how, others: batchRuns(records, term) })),
       );
     }
     const { value: fit, refused } = fits.get(key)!;
@@ -105,94 +76,37 @@ export function termFitter(recordsOf: RecordsOf, resampling: Resampling): TermFi
   };
 }
 
+/** The runs that give a term its critical batch. */
+const batchRuns = (records: readonly RunRecord[], { critical_batch }: ClaimTerm): RunRecord[] =>
+  critical_batch === undefined ? [] : records.filter(({ group }) => group === critical_batch);
+
 function refusedFit(refused: string, ladder: string): TermFit {
   return { value: null, refused, ladder, draws: [], standard_error: null, num_sizes: 0, diagnostics: [] };
-}
-
-/** How a specification changes the fit. */
-interface Variant {
-  term: Partial<ClaimTerm>;
-  /** Budgets left out at either end. */
-  num_left_out: { smallest: number; largest: number };
-  window: number | undefined;
-  delta: number;
 }
 
 const PRIMARY: Variant = { term: {}, num_left_out: { smallest: 0, largest: 0 }, window: undefined, delta: DELTA };
 
 function variantOf(records: readonly RunRecord[], term: ClaimTerm, specification: Specification): Variant | null {
   const { approach, law, loss } = term;
-  const has_budgets = approach !== 1 && records.some(({ budget_flops }) => budget_flops !== null);
+  const is_law = approach === 2 || approach === 3;
+  const has_budgets = is_law && records.some(({ budget_flops }) => budget_flops !== null);
   switch (specification) {
     case 'window_5':
       return approach === 2 ? { ...PRIMARY, window: 5 } : null;
     case 'without_smallest_budget':
-      return has_budgets ? { ...PRIMARY, num_left_out: { smallest: 1, largest: 0 } } : null;
+      return has_budgets || approach === 'line' ? { ...PRIMARY, num_left_out: { smallest: 1, largest: 0 } } : null;
     case 'without_largest_budget':
-      return has_budgets ? { ...PRIMARY, num_left_out: { smallest: 0, largest: 1 } } : null;
+      return has_budgets || approach === 'line' ? { ...PRIMARY, num_left_out: { smallest: 0, largest: 1 } } : null;
     case 'min_tokens_x2': {
       const least = term.min_tokens ?? Math.min(...records.map(({ num_tokens }) => num_tokens));
-      return approach === 1 ? null : { ...PRIMARY, term: { min_tokens: 2 * least } };
+      // A group without runs has none.
+      return is_law && Number.isFinite(least) ? { ...PRIMARY, term: { min_tokens: 2 * least } } : null;
     }
     case 'delta_x10':
       return approach === 3 && loss === 'huber' ? { ...PRIMARY, delta: 10 * DELTA } : null;
     case 'other_law':
-      return approach === 3 ? { ...PRIMARY, term: { law: law === 'chinchilla' ? 'power_mean' : 'chinchilla' } } : null;
+      return approach === 3 && !law.startsWith('kaplan')
+        ? { ...PRIMARY, term: { law: law === 'chinchilla' ? 'power_mean' : 'chinchilla' } }
+        : null;
   }
-}
-
-type Fitter = (records: RunRecord[], term: ClaimTerm, how: Variant & Resampling) => Fitted;
-
-const FIT: Record<ClaimTerm['approach'], Fitter> = {
-  1: (records, term, how) => {
-    const fit = fitEnvelope(curvesOf(records, countingOf(term)), { ...resampled(how) });
-    return { ...fit, values: fit.exponents, draws: fit.draws, num_sizes: fit.num_sizes };
-  },
-  2: (records, term, how) => {
-    const cut = valleyCut(withoutBudgets(records, how), term);
-    const fit = fitValleys(cut.points, {
-      min_tokens: term.min_tokens ?? 0,
-      ...resampled(how),
-      budgets: cut.budgets,
-      ...(how.window === undefined ? {} : { window: how.window }),
-    });
-    return { ...fit, values: fit.exponents ?? {}, draws: fit.draws, num_sizes: numSizes(cut.points) };
-  },
-  3: (records, term, how) => {
-    const points = pointsOf(withoutBudgets(records, how), countingOf(term));
-    const fit = fitLaw(points, {
-      law: term.law,
-      loss: term.loss,
-      ...(term.loss === 'huber' ? { delta: how.delta } : {}),
-      min_tokens: term.min_tokens ?? 0,
-      ...resampled(how),
-    });
-    return { ...fit, values: { ...fit.params, ...fit.exponents }, draws: fit.draws };
-  },
-};
-
-/** The points of a term's valleys with their budgets: runs where they were planned under its counting, else cut anew. */
-export function valleyCut(
-  records: RunRecord[],
-  term: Pick<ClaimTerm, 'params' | 'flops' | 'min_tokens' | 'rows'>,
-): { points: FitPoint[]; budgets: readonly number[] } {
-  const counting = countingOf(term);
-  const selection = { min_tokens: term.min_tokens ?? 0 };
-  return term.rows === 'curves'
-    ? recutIsoflops(curvePointsOf(records, counting), { ...selection, num_budgets: CURVE_BUDGETS })
-    : isoflopCut(records, pointsOf(records, counting), counting, selection);
-}
-
-const countingOf = ({ params, flops }: Counting): Counting => ({ params, flops });
-
-const resampled = ({ bootstrap, seed }: Resampling) =>
-  ({ bootstrap, seed, cluster: 'sizes', keep_draws: true, align_draws: true }) as const;
-
-const numSizes = (points: readonly FitPoint[]): number => new Set(points.map(({ N }) => N)).size;
-
-/** The records without those of the smallest or largest budgets. */
-function withoutBudgets(records: readonly RunRecord[], { num_left_out: { smallest, largest } }: Variant): RunRecord[] {
-  const budgets = [...new Set(records.map(({ budget_flops }) => budget_flops ?? 0))].sort((x, y) => x - y);
-  const kept = new Set(budgets.slice(smallest, budgets.length - largest));
-  return records.filter(({ budget_flops }) => kept.has(budget_flops ?? 0));
 }

@@ -96,6 +96,16 @@ export function judgeDirection(evidence: Evidence, { minimal_effect }: { minimal
     : inconclusive('borderline: the interval holds 0 or the minimal effect', interval);
 }
 
+/** A straight line: the bend within `margin` of none, and no rival (a sentence each) that is better on runs left out. */
+export function judgeForm(
+  evidence: Evidence,
+  { margin, rivals }: { margin: number; rivals: readonly string[] },
+): Verdict {
+  const verdict = judgeNumber(evidence, { value: 0, value_se: 0, margin });
+  if (verdict.outcome !== 'reproduced' || rivals.length === 0) return verdict;
+  return { ...verdict, outcome: 'inconclusive', reason: `rival: ${rivals.join('; ')}` };
+}
+
 /** A claim that simulation found undecidable here before the runs: `off` is ours minus theirs. */
 export function judgeExploratory(off: number, standard_error: number): Verdict {
   return { outcome: 'exploratory', reason: '', interval: interval90(off, standard_error) };
