@@ -35,6 +35,8 @@ export interface StraightLineFit {
 const MIN_DISTINCT = 5;
 /** Standard errors by which the law with a floor must be better on the x left out. */
 const BETTER = 2;
+/** Errors of log loss below which both laws are exact. */
+const ROUNDING = 1e-9;
 const Z95 = 1.6448536269514722;
 
 /** One x, from the middle of the range, with the mean log loss of its runs. */
@@ -118,7 +120,7 @@ function judgeRival(places: readonly Place[]): Diagnostic[] {
   const mean = gains.reduce((sum, gain) => sum + gain, 0) / gains.length;
   const variance = gains.reduce((sum, gain) => sum + (gain - mean) ** 2, 0) / (gains.length - 1);
   const error = Math.sqrt(variance / gains.length);
-  if (!(mean > BETTER * error)) return [];
+  if (!(mean > Math.max(BETTER * error, ROUNDING ** 2))) return [];
   const message =
     'a law with a floor predicts the x left out better than a straight line, by ' +
     `${(mean / error).toFixed(1)} standard errors of the squared error`;

@@ -23,6 +23,7 @@ import { attempt, sentenceOf } from '../lib/attempt.ts';
 import { LabError } from '../lib/errors.ts';
 import { formatFlops } from '../lib/format.ts';
 import type { RunRecord } from '../log/record.ts';
+import { type Watch, watchBreaks } from './break-watch.ts';
 import { type RateCell, rateCells } from './rates.ts';
 import { factsOf } from './record-facts.ts';
 import { type Counting, countingName, pointsOf } from './record-points.ts';
@@ -64,6 +65,8 @@ export interface GroupAnalysis {
   spreads: Spread[];
   /** Cells that tried several learning rates; no law is fitted to their runs. */
   rate_cells: RateCell[];
+  /** What fits to the first horizons say of the rest; null but for one size at ten or more. */
+  watch: Watch | null;
   /** Sentences for people about this group, each once. */
   warnings: string[];
 }
@@ -110,7 +113,7 @@ export function analyseRecords(records: readonly RunRecord[], options: AnalyseOp
 function analyseGroup(name: string, records: RunRecord[], options: AnalyseOptions): GroupAnalysis {
   const design = { spreads: spreads(records), rate_cells: rateCells(records) };
   const num_finished = records.filter(({ status }) => status === 'finished').length;
-  const about = { name, records, num_finished, ...design };
+  const about = { name, records, num_finished, ...design, watch: watchBreaks(records, options.seed) };
   if (options.countings === undefined && !isForLaws(num_finished, design))
     return { ...about, fits: [], size_curve: null, warnings: warningsOf(records, [], null) };
   const fits = (options.countings ?? COUNTINGS).map((counting, i) => {

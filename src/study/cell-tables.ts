@@ -1,15 +1,21 @@
-/** @file Spreads and best rates as tables for the terminal and the page: what groups that repeat cells or vary the rate
- * are for.
+/** @file Spreads, best rates and early fits as tables for the terminal and the page: what groups that repeat cells, vary
+ * the rate or train one size to many horizons are for.
  */
 import { formatCount, formatFixed, formatNumber, MISSING } from '../lib/format.ts';
 import type { Table } from '../report/report.ts';
 import type { GroupAnalysis } from './analyse.ts';
+import type { WatchWindow } from './break-watch.ts';
 import type { RateCell } from './rates.ts';
 import type { Spread } from './spread.ts';
 
-/** The tables of a group; none where no cell is repeated or tried several rates. */
-export function cellTables({ spreads, rate_cells }: Pick<GroupAnalysis, 'spreads' | 'rate_cells'>): Table[] {
+/** The tables of a group; none where no cell is repeated or tried several rates, nor one size trained to many horizons. */
+export function cellTables({
+  spreads,
+  rate_cells,
+  watch,
+}: Pick<GroupAnalysis, 'spreads' | 'rate_cells' | 'watch'>): Table[] {
   return [
+    ...(watch ? [watchTable(watch.windows)] : []),
     ...(rate_cells.length > 0 ? [rateTable(rate_cells)] : []),
     ...(spreads.length > 0 ? [spreadTable(spreads)] : []),
   ];
@@ -39,6 +45,31 @@ function spreadTable(spreads: readonly Spread[]): Table {
         ...(is_varied ? [variant] : []),
       ],
     })),
+  };
+}
+
+function watchTable(windows: readonly WatchWindow[]): Table {
+  const percent = (x: number) => `${x > 0 ? '+' : ''}${formatFixed(100 * x, 1)}%`;
+  const titles = ['fitted up to D', 'horizons', 'forecast of the largest is off by', 'seeds', 'alarms'];
+  return {
+    caption:
+      'L(D) with a floor fitted to the first horizons: its forecast of the largest one, and the test for a break',
+    columns: titles.map((title) => ({ title, align: 'right' as const })),
+    rows: windows.map(({ D, num_horizons, seeds }) => {
+      const errors = seeds.flatMap(({ error }) => error ?? []);
+      const [low, high] = [Math.min(...errors), Math.max(...errors)];
+      const num_alarms = seeds.filter(({ is_alarm }) => is_alarm).length;
+      return {
+        cells: [
+          formatCount(D),
+          String(num_horizons),
+          errors.length === 0 ? MISSING : errors.length === 1 ? percent(low) : `${percent(low)} to ${percent(high)}`,
+          String(seeds.length),
+          String(num_alarms),
+        ],
+        isMarked: 2 * num_alarms > seeds.length,
+      };
+    }),
   };
 }
 

@@ -1,9 +1,11 @@
 /** @file Wires a group's records and fits to the figures of `report/`. Each figure says in its caption what to see and
  * how it was computed; one that has nothing to show is left out.
  */
-import { type FitPoint, type IsoflopFit, predictLoss } from '../fit/fit.ts';
+import { type FitPoint, type IsoflopFit, predictCurve, predictLoss } from '../fit/fit.ts';
+import { formatCount } from '../lib/format.ts';
 import type { RunRecord } from '../log/record.ts';
 import {
+  curveFits,
   exponentsFigure,
   isoflopValleys,
   learningCurves,
@@ -25,6 +27,7 @@ export function groupFigures(group: GroupAnalysis, checks: GroupChecks): ReportF
   const surface = group.fits[0];
   return [
     learningCurvesOf(group),
+    watchOf(group),
     exponentsOf(group),
     ...group.fits.flatMap((fits) => [valleysOf(fits), scalingOf(fits)]),
     ...(surface ? [contoursOf(surface), residualsOf(surface, group.records)] : []),
@@ -53,6 +56,37 @@ function learningCurvesOf({ records }: GroupAnalysis): ReportFigure | null {
       (entropy === null ? '' : 'The horizontal line is the exact entropy of the language: no model can go below it. ') +
       'Only the last point of a line, where its learning rate has decayed, enters the fits.',
     svg: learningCurves({ curves, ...floor }),
+  };
+}
+
+function watchOf({ watch, records }: GroupAnalysis): ReportFigure | null {
+  if (!watch?.early || !watch.whole) return null;
+  const { early, whole, windows } = watch;
+  const last = formatCount(early.range.x[1]);
+  const warned = windows.find(({ seeds }) => 2 * seeds.filter(({ is_alarm }) => is_alarm).length > seeds.length);
+  const points = records.flatMap(({ status, num_tokens: x, val_loss: L }) =>
+    status === 'finished' && L !== null ? [{ x, L }] : [],
+  );
+  const lines = [
+    { label: `fit up to ${last}`, at: (x: number) => predictCurve(early, x) },
+    { label: 'fit to all', at: (x: number) => predictCurve(whole, x) },
+  ];
+  const { E = 0, alpha = Number.NaN } = early.params;
+  const constants = [
+    { name: 'alpha', value: alpha, interval: null },
+    { name: 'E', value: E, interval: null },
+  ];
+  const heading = `one size, ${windows[0]!.seeds.length} seeds; constants of the fit up to ${last}`;
+  const mark = warned && { x: warned.D, interval: null, label: `alarm from ${formatCount(warned.D)}` };
+  const column = { symbol: 'D', title: 'training tokens', heading, constants, points, lines };
+  return {
+    id: 'early-fit',
+    title: 'What the early part of the curve said',
+    caption:
+      `Loss against training tokens, a dot a run, with L = E + (x_c/x)^alpha fitted to the horizons up to ${last} and to ` +
+      'all of them. Below, what the first of the two leaves over: beyond its horizons these are the errors of a forecast.' +
+      (warned ? ' The upright marks the first window in which the test for a break fires in most seeds.' : ''),
+    svg: curveFits({ columns: [mark ? { ...column, mark } : column] }),
   };
 }
 

@@ -124,7 +124,8 @@ function fitFile(study: string, checked: readonly Checked[]) {
 }
 
 /** A group's fits as plain data. */
-export function plainGroup({ name, num_finished, fits, size_curve, spreads, rate_cells, warnings }: GroupAnalysis) {
+export function plainGroup(group: GroupAnalysis) {
+  const { name, num_finished, fits, size_curve, spreads, rate_cells, watch, warnings } = group;
   return {
     name,
     num_runs: num_finished,
@@ -144,6 +145,7 @@ export function plainGroup({ name, num_finished, fits, size_curve, spreads, rate
     },
     ...(spreads.length > 0 ? { spreads } : {}),
     ...(rate_cells.length > 0 ? { rate_cells } : {}),
+    ...(watch ? { watch } : {}),
     warnings,
   };
 }

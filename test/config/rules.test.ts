@@ -172,3 +172,69 @@ describe('values that no run uses', () => {
     expect(lines[0]).toContain(part);
   });
 });
+
+describe('a claim', () => {
+  const claim = (fields: string, ours: string) =>
+    problems({
+      sweep: set(),
+      top: `claims: [{name: x, statement: x, source: x, ${fields}, ours: [{group: s, ${ours}}]}]\n`,
+    }).map((problem) => problem.replace(/^c:\d+:\d+: claims\.0\.?/, ''));
+  const line = 'approach: line, along: N, quantity: bend';
+
+  it('is accepted with each kind of fit', () => {
+    for (const [fields, ours] of [
+      ['kind: number, value: .5, margin: .05', 'quantity: b'],
+      ['kind: form, margin: .02', line],
+      ['kind: form, margin: .02', `${line}, rows: curves, floor: exact`],
+      ['kind: direction', 'approach: critical_batch, quantity: growth'],
+      ['kind: direction', 'rows: curves, critical_batch: s'],
+      [
+        'kind: constant, value: .1',
+        'approach: 3, law: kaplan_ns, rows: curves, critical_batch: s, quantity: stop_above',
+      ],
+      ['kind: constant, value: .1', 'approach: 3, law: kaplan_nd, quantity: alpha_D'],
+      ['kind: constant, value: .05', 'approach: line, along: C, rows: curves, critical_batch: s, quantity: slope'],
+    ]) {
+      expect(claim(fields!, ours!)).toEqual([]);
+    }
+  });
+
+  it.each([
+    ['kind: form', line, ': a claim of kind form needs margin, the difference that no longer counts as equal'],
+    [
+      'kind: form, margin: .02',
+      'approach: line, along: N, quantity: slope',
+      'ours.0.quantity: a claim of kind form is about a bend, got "slope"',
+    ],
+    ['kind: direction', 'approach: line, quantity: bend', 'ours.0: a line needs along, the variable: N, D or C'],
+    ['kind: direction', 'quantity: E', 'ours.0.quantity: approach 2 gives a, b, got "E"'],
+    [
+      'kind: direction',
+      'approach: 3, quantity: slope',
+      'ours.0.quantity: chinchilla gives a, b, E, alpha, beta, got "slope"',
+    ],
+    [
+      'kind: direction',
+      'approach: 3, law: kaplan_nd, quantity: a',
+      'ours.0.quantity: kaplan_nd gives alpha_N, alpha_D, got "a"',
+    ],
+    ['kind: direction', 'along: N', 'ours.0.along: it belongs to approach line, got 2'],
+    [
+      'kind: direction',
+      'approach: 1, rows: curves',
+      'ours.0.rows: curves are read by approach 2, line and kaplan_ns only, got 1',
+    ],
+    [
+      'kind: direction',
+      'critical_batch: s',
+      'ours.0.critical_batch: C_min and S_min are of approach 2 and of a line along C with rows curves, and of kaplan_ns, got 2',
+    ],
+    [
+      'kind: direction',
+      'rows: curves, critical_batch: t',
+      'ours.0.critical_batch: no block of that name; there are s, got t',
+    ],
+  ])('is refused where it asks what its fit does not give: %s, %s', (fields, ours, problem) => {
+    expect(claim(fields, ours)).toEqual([problem]);
+  });
+});

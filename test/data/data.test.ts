@@ -61,22 +61,25 @@ function sequences(
 }
 
 describe('a run that repeats its first tokens', () => {
-  it.each(['zipf-lexicon', 'sotu'])('reads the same windows in each pass, each time in another order: %s', async (name) => {
-    const corpus = await open(name === 'sotu' ? { corpus: 'sotu', tokenizer: 'live-byte' } : zipf, 64);
-    const fresh = sequences(corpus, 64, 10, 3);
-    const repeated = sequences(corpus, 64, 30, 3, 7, 30 * 64);
-    expect(repeated.slice(0, 30)).toEqual(fresh);
-    for (const pass of [1, 2]) {
-      const own = repeated.slice(30 * pass, 30 * (pass + 1));
-      expect(own).not.toEqual(fresh);
-      expect([...own].sort()).toEqual([...fresh].sort());
-    }
-    expect(repeated.slice(30, 60)).not.toEqual(repeated.slice(60));
-    expect(sequences(corpus, 64, 18, 5, 7, 30 * 64)).toEqual(repeated);
-    // Fewer unique tokens are a part of more.
-    expect(new Set(sequences(corpus, 64, 2, 10, 7, 10 * 64))).toEqual(new Set(fresh.slice(0, 10)));
-    expect(sequences(corpus, 64, 2, 30, 8, 30 * 64)).not.toEqual(repeated.slice(0, 60));
-  });
+  it.each(['zipf-lexicon', 'sotu'])(
+    'reads the same windows in each pass, each time in another order: %s',
+    async (name) => {
+      const corpus = await open(name === 'sotu' ? { corpus: 'sotu', tokenizer: 'live-byte' } : zipf, 64);
+      const fresh = sequences(corpus, 64, 10, 3);
+      const repeated = sequences(corpus, 64, 30, 3, 7, 30 * 64);
+      expect(repeated.slice(0, 30)).toEqual(fresh);
+      for (const pass of [1, 2]) {
+        const own = repeated.slice(30 * pass, 30 * (pass + 1));
+        expect(own).not.toEqual(fresh);
+        expect([...own].sort()).toEqual([...fresh].sort());
+      }
+      expect(repeated.slice(30, 60)).not.toEqual(repeated.slice(60));
+      expect(sequences(corpus, 64, 18, 5, 7, 30 * 64)).toEqual(repeated);
+      // Fewer unique tokens are a part of more.
+      expect(new Set(sequences(corpus, 64, 2, 10, 7, 10 * 64))).toEqual(new Set(fresh.slice(0, 10)));
+      expect(sequences(corpus, 64, 2, 30, 8, 30 * 64)).not.toEqual(repeated.slice(0, 60));
+    },
+  );
 });
 
 describe('zipf-lexicon', () => {

@@ -98,6 +98,24 @@ describe('one run', () => {
     ]);
   });
 
+  it('repeats a part of its tokens where it is told to, in whole windows, and has another name for it', () => {
+    const sotu = { data: '{corpus: sotu}' };
+    const part = run(one(', train.unique_tokens: 10050'), sotu);
+    expect(part.spec.unique_tokens).toBe(157 * 64);
+    expect(part.unique_tokens).toBe(157 * 64);
+    expect(part.notes[0]).toMatch(/^repeats its 10k unique tokens: .* epochs/);
+    const whole = run(one(), sotu);
+    expect(whole.spec).not.toHaveProperty('unique_tokens');
+    expect(whole.config_hash).not.toBe(part.config_hash);
+    expect(run(one(', train.unique_tokens: 10050')).unique_tokens).toBe(157 * 64);
+    const more = run(one(', train.unique_tokens: 20M'), sotu);
+    expect(more.notes).toEqual(['takes all 10000000 unique tokens of the corpus, not 20000000']);
+    expect(more.config_hash).toBe(whole.config_hash);
+    expect(() => run(one(', train.unique_tokens: 63'), sotu)).toThrow(
+      'unique_tokens 63 is less than one window of n_ctx 64',
+    );
+  });
+
   it('counts live parameters by the tokens that occur', () => {
     const { num_params } = run(one(), { data: '{corpus: sotu, tokenizer: byte}' });
     expect(num_params.total - num_params.live).toBe(2 * (256 - 102) * 16);

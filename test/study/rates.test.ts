@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { normal, rngStream } from '../../src/lib/rng.ts';
 import type { RunRecord } from '../../src/log/record.ts';
-import { rateCells } from '../../src/study/rates.ts';
+import { bestRates, rateCells } from '../../src/study/rates.ts';
 import { type Spread, spreads } from '../../src/study/spread.ts';
 import { makeRecord } from '../support/run-record.ts';
 
@@ -104,5 +104,20 @@ describe('spreads', () => {
     }
     // Binomial, three standard errors.
     expect(Math.abs(held / 400 - 0.9)).toBeLessThan(3 * Math.sqrt(0.09 / 400));
+  });
+});
+
+describe('bestRates', () => {
+  it('keeps the runs of each cell at the rate of least mean loss, all seeds of it', () => {
+    const runs = [
+      ...RATES.flatMap((rate) => [0, 1].map((seed) => run(rate, parabola(rate, 0.01) + 0.001 * seed, { seed }))),
+      ...RATES.map((rate) => run(rate, parabola(rate, 0.02), { batch: 32 })),
+      run(0.08, 1, { changes: { status: 'diverged' } }),
+    ];
+    expect(bestRates(runs).map(({ batch_size, optimizer }) => [batch_size, optimizer.learning_rate])).toEqual([
+      [16, 0.01],
+      [16, 0.01],
+      [32, 0.02],
+    ]);
   });
 });

@@ -44,10 +44,10 @@ function grid({ group = 'text', sd = 0.001 } = {}): RunRecord[] {
 const claim = (fields: object): Claim =>
   claimSchema.parse({ name: 'x', statement: 'x', source: 'x', kind: 'number', ours: [{ group: 'text' }], ...fields });
 
-const judge = (fields: object, records = grid()) =>
+const judge = (fields: object, records = grid(), resampling = RESAMPLING) =>
   judgeClaims(
     [claim(fields)],
-    termFitter(() => records, RESAMPLING),
+    termFitter(() => records, resampling),
   )[0]!;
 
 describe('judgeClaims', () => {
@@ -105,6 +105,120 @@ describe('judgeClaims', () => {
     const verdict = judge({ value: 0.5, margin: 0.05 }, grid().slice(0, 3)).verdict;
     expect(verdict).toMatchObject({ outcome: 'not comparable', interval: null });
     expect(verdict.reason).not.toBe('');
+  });
+});
+
+/** One run a size of L = E + 60 N^-.4, N the total, and of other tokens one more each, which are no part of the line. */
+function ladder(E: number): RunRecord[] {
+  const rng = rngStream(2, 'ladder');
+  return Array.from({ length: 9 }, (_, i) => Math.round(4000 * 1.6 ** i)).flatMap((N) => {
+    const L = E + 60 * N ** -0.4 * Math.exp(0.001 * normal(rng));
+    const about = { group: 'text', num_params: { ...base.num_params, total: N }, entropy_nats: E };
+    return [
+      makeRecord({ ...about, run_id: `${N}`, num_tokens: 2e6, val_loss: L, eval_curve: [] }),
+      makeRecord({ ...about, run_id: `${N}-short`, num_tokens: 1e6, val_loss: 2 * L, eval_curve: [] }),
+    ];
+  });
+}
+
+describe('a claim of a straight line', () => {
+  const ours = (fields: object) => [{ group: 'text', approach: 'line', along: 'N', quantity: 'bend', ...fields }];
+  const line = (records: RunRecord[], fields: object = {}) =>
+    judge({ kind: 'form', margin: 0.02, ours: ours(fields) }, records);
+
+  it('holds for a power law and not for one with a floor, but for what lies above the floor', () => {
+    expect(line(ladder(0)).verdict).toMatchObject({ outcome: 'reproduced', reason: '' });
+    expect(line(ladder(1)).verdict.outcome).toBe('not reproduced');
+    expect(line(ladder(1)).estimate).toBeGreaterThan(0.03);
+    expect(line(ladder(1), { floor: 'exact' }).verdict.outcome).toBe('reproduced');
+    expect(judge({ kind: 'constant', value: 0.4, ours: ours({ quantity: 'slope' }) }, ladder(0)).estimate).toBeCloseTo(
+      ...([0.4, 3] as const),
+    );
+  });
+
+  it('is tried without either end too', () => {
+    expect(line(ladder(0)).specifications.map(({ name }) => name)).toEqual([
+      ...['without_smallest_budget', 'without_largest_budget'],
+    ]);
+  });
+
+  it('stops runs where they were best, with rows curves', () => {
+    const risen = ladder(0).map((record) => ({
+      ...record,
+      val_loss: 2 * record.val_loss!,
+      eval_curve: [{ step: 1, tokens: record.num_tokens, val_loss: record.val_loss }],
+    }));
+    const at = (rows: string) => line(risen, { rows }).estimate!;
+    expect(at('curves')).toBe(line(ladder(0)).estimate);
+    expect(at('final')).toBeCloseTo(at('curves'), 10);
+    const slope = ours({ quantity: 'slope', floor: 'exact', rows: 'curves' });
+    const unknown = risen.map((record) => ({ ...record, entropy_nats: null }));
+    expect(() => judge({ kind: 'constant', value: 1, ours: slope }, unknown)).toThrow('no exactly known entropy');
+  });
+});
+
+/** Runs at seven batches of L = 2 (1000/S_min)^.3 with B_crit = 900/L^3; a second rate is worse, the third diverged. */
+function batches(): RunRecord[] {
+  return [64, 128, 256, 512, 1024, 2048, 4096].flatMap((B) => {
+    const steps = Array.from({ length: 30 }, (_, i) => Math.round(200 * 1.2 ** i));
+    const stepsTo = (L: number) => 1000 * (2 / L) ** (1 / 0.3) * (1 + 900 / L ** 3 / B);
+    const lossAt = (S: number) => {
+      let [low, high] = [0.01, 100];
+      for (let round = 0; round < 80; round++) {
+        const middle = Math.sqrt(low * high);
+        if (stepsTo(middle) > S) low = middle;
+        else high = middle;
+      }
+      return low;
+    };
+    return [1, 2, 3].map((k) => {
+      const eval_curve = steps.map((S) => ({ step: S, tokens: S * B, val_loss: k * lossAt(S) }));
+      const num_steps = steps.at(-1)!;
+      return makeRecord({
+        ...{
+          group: 'batch',
+          run_id: `${B}-${k}`,
+          num_tokens: num_steps * B,
+          num_steps,
+          batch_size: B / 64,
+          eval_curve,
+        },
+        ...{ val_loss: eval_curve.at(-1)!.val_loss, status: k === 3 ? 'diverged' : 'finished' },
+        optimizer: { ...base.optimizer, learning_rate: k / 100 },
+        schedule: { ...base.schedule, warmup_steps: 0 },
+      });
+    });
+  });
+}
+
+/** Replicates of slow fits. */
+const FEW = { bootstrap: 20, seed: 0 };
+
+describe('a claim about the critical batch', () => {
+  const ours = (quantity: string) => [{ group: 'batch', approach: 'critical_batch', quantity }];
+
+  it('finds B_crit and its growth at the best rate of each batch', () => {
+    const growth = judge({ kind: 'direction', minimal_effect: 0.5, ours: ours('growth') }, batches(), FEW);
+    expect(growth.estimate).toBeCloseTo(3, 1);
+    expect(growth.verdict.outcome).toBe('reproduced');
+    expect(judge({ kind: 'constant', value: 1, ours: ours('alpha_B') }, batches(), FEW).estimate).toBeCloseTo(1 / 3, 2);
+    expect(judge({ kind: 'constant', value: 1, ours: ours('B_star') }, batches(), FEW).estimate! / 900).toBeCloseTo(
+      1,
+      1,
+    );
+  });
+
+  it('turns C of other runs into C_min, along which their loss is that of small batches', () => {
+    const large = batches()
+      .filter(({ batch_size, optimizer }) => batch_size === 64 && optimizer.learning_rate === 0.01)
+      .map((record) => ({ ...record, group: 'large' }));
+    const slope = (more: object) => {
+      const term = { group: 'large', approach: 'line', along: 'C', rows: 'curves', quantity: 'slope', ...more };
+      return judge({ kind: 'constant', value: 1, ours: [term] }, [...batches(), ...large], FEW).estimate!;
+    };
+    // C_min = 6 N S_min B_crit ~ L^(-1/.3 - 3).
+    expect(slope({ critical_batch: 'batch' })).toBeCloseTo(1 / (1 / 0.3 + 3), 2);
+    expect(slope({})).toBeGreaterThan(0.2);
   });
 });
 

@@ -1,7 +1,13 @@
 /** @file Verdicts: each outcome and reason at its boundary, and how often the rules err on simulated estimates. */
 import { describe, expect, it } from 'vitest';
 import { normal, rngStream } from '../../../src/lib/rng.ts';
-import { type Evidence, judgeConstant, judgeDirection, judgeNumber } from '../../../src/study/claims/verdict.ts';
+import {
+  type Evidence,
+  judgeConstant,
+  judgeDirection,
+  judgeForm,
+  judgeNumber,
+} from '../../../src/study/claims/verdict.ts';
 
 const HALF = { value: 0.5, value_se: 0, margin: 0.05 };
 const variants = (...estimates: (number | null)[]) => estimates.map((estimate, i) => ({ name: `v${i}`, estimate }));
@@ -66,6 +72,26 @@ describe('judgeDirection', () => {
     const verdict = judgeDirection(evidence(changes), { minimal_effect: 0.03 });
     expect(verdict.outcome).toBe(outcome);
     expect(verdict.reason).toMatch(reason);
+  });
+});
+
+describe('judgeForm', () => {
+  const line = (changes: Partial<Evidence>, rivals: string[] = []) =>
+    judgeForm(evidence({ estimate: 0.004, standard_error: 0.005, ...changes }), { margin: 0.02, rivals });
+
+  it('takes a bend surely within the margin for a straight line, unless another law predicts better', () => {
+    expect(line({})).toMatchObject({ outcome: 'reproduced', reason: '' });
+    expect(line({}, ['a floor is better'])).toMatchObject({
+      outcome: 'inconclusive',
+      reason: 'rival: a floor is better',
+    });
+  });
+
+  it('takes no bend that is merely not significant for one, and contradicts only a sure one', () => {
+    expect(line({ estimate: 0.01, standard_error: 0.02 }).reason).toMatch(/^underpowered/);
+    expect(line({ estimate: 0.05 })).toMatchObject({ outcome: 'not reproduced', reason: '' });
+    expect(line({ estimate: -0.05 }, ['a floor is better'])).toMatchObject({ outcome: 'not reproduced' });
+    expect(line({ specifications: variants(0.03) }).reason).toMatch(/^specification: 1 of 1/);
   });
 });
 
