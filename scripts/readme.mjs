@@ -89,7 +89,7 @@ function claimRows(all) {
   const claims = all.flatMap(({ name, config, fit }) => {
     const statements = new Map(config.claims.map((claim) => [claim.name, claim.statement]));
     const table = claimTable(fit.claims).rows;
-    return fit.claims.map(({ name: claim, verdict: { outcome, reason } }, i) => {
+    return fit.claims.map(({ name: claim, kind, verdict: { outcome, reason } }, i) => {
       const [, theirs, ours] = table[i].cells;
       // A diagnostic is named; its sentence is in the report.
       const why = reason && outcome !== 'exploratory' ? ` (${reason.split(/[:;]/)[0]})` : '';
@@ -100,23 +100,20 @@ function claimRows(all) {
         ours,
         `${outcome}${why}`,
       ];
-      return { outcome, row: `| ${cells.join(' | ')} |` };
+      return { isJudged: outcome !== 'exploratory' && kind !== 'constant', row: `| ${cells.join(' | ')} |` };
     });
   });
   const frozen = all.flatMap(({ name, fit }) =>
     fit.claims.length === 0 ? [] : [`- \`${name}\`: ${claimNotes(fit.claims, fit.claims_frozen).join('; ')}`],
   );
   const head = ['| claim | statement | theirs | ours, 90% | verdict |', '|---|---|---|---|---|'];
-  const [judged, others] = [
-    claims.filter((c) => c.outcome !== 'exploratory'),
-    claims.filter((c) => c.outcome === 'exploratory'),
-  ];
+  const [judged, others] = [claims.filter((c) => c.isJudged), claims.filter((c) => !c.isJudged)];
   return [
     ...head,
     ...judged.map(({ row }) => row),
     '',
     '<details>',
-    `<summary>${others.length} claims whose power was too low by simulation before the runs: numbers, no verdicts</summary>`,
+    `<summary>${others.length} claims about constants of a corpus, or whose power was too low by simulation before the runs: numbers, no verdicts</summary>`,
     '',
     ...head,
     ...others.map(({ row }) => row),

@@ -45,6 +45,6 @@ export function storageError(error: unknown, path: string, action: 'write' | 're
   if (code === undefined || !(STORAGE_CODES.has(code) || is_missing)) return error;
   const why = code === 'ENOSPC' || code === 'EDQUOT' ? 'no space is left on the device' : (error as Error).message;
   const advice =
-    action === 'write' ? 'free space or choose another folder with --out' : 'check the path and who owns it';
+    action === 'write' ? 'free space or choose another folder (--out, --figure)' : 'check the path and who owns it';
   return new LabError('storage', `cannot ${action} ${path}: ${why}; ${advice}`, { cause: error });
 }

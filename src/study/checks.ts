@@ -24,6 +24,7 @@ import { LabError } from '../lib/errors.ts';
 import type { RunRecord } from '../log/record.ts';
 import type { AnalyseOptions, CountingFits, GroupAnalysis } from './analyse.ts';
 import { type OneVariable, oneVariableLaws } from './one-variable.ts';
+import { bestRates } from './rates.ts';
 import { batchCurvesOf, curvesOf } from './record-curves.ts';
 
 export interface GroupChecks {
@@ -76,7 +77,7 @@ export function checkGroup(group: GroupAnalysis, options: AnalyseOptions): Group
   const surface = fits?.surface.fit;
   const curves = oneVariableLaws(group, options);
   if (!fits || !surface || surface.num_points < MIN_RUNS || surface.num_sizes < MIN_SIZES)
-    return { ...NOTHING, curves };
+    return { ...NOTHING, curves, critical_batch: batchesOf(group, options) };
   const selection = { min_tokens: options.min_tokens ?? 0 };
   const resampling = { ...selection, cluster: options.cluster, seed: options.seed };
   const points = fits.points.filter(({ D }) => D >= selection.min_tokens);
@@ -95,6 +96,8 @@ export function checkGroup(group: GroupAnalysis, options: AnalyseOptions): Group
     critical_batch: criticalBatchOf(group.records, fits, options),
   };
 }
+
+const ALL_PARAMETERS = { params: 'total', flops: '6nd' } as const;
 
 const replicates = ({ bootstrap }: AnalyseOptions): number => Math.min(bootstrap, REPLICATES);
 
@@ -158,10 +161,17 @@ function optimaOf(surface: LawFit): Optimum[] {
 const steps = (low: number, high: number): number[] =>
   Array.from({ length: OPTIMA + 1 }, (_, i) => low * (high / low) ** (i / OPTIMA));
 
+/** The critical batch of a group that tried several rates at each of several batches: each at its best rate. Only at
+ * constant rates is a curve cut on its way as good as a run that ends there. */
+function batchesOf({ records, rate_cells }: GroupAnalysis, options: AnalyseOptions): CriticalBatchFit | null {
+  if (rate_cells.length === 0 || records.some(({ schedule }) => schedule.kind !== 'constant')) return null;
+  return criticalBatchOf(bestRates(records), { counting: ALL_PARAMETERS }, options);
+}
+
 /** The critical batch, where a size was trained at three batch sizes or more. */
 function criticalBatchOf(
   records: readonly RunRecord[],
-  { counting }: CountingFits,
+  { counting }: Pick<CountingFits, 'counting'>,
   options: AnalyseOptions,
 ): CriticalBatchFit | null {
   const curves = batchCurvesOf(records, counting);

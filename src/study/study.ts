@@ -9,12 +9,13 @@ import { type Claim, canonicalJson, type FitConfig, type Switches } from '../con
 import { formatFixed, formatInterval, formatNumber } from '../lib/format.ts';
 import { currentRuns, fitPath, readSweep, snapshotPath, writeJsonAtomic } from '../log/log.ts';
 import { type RunRecord, SCHEMA_VERSION } from '../log/record.ts';
-import { type Headline, type ReportInput, writeReport } from '../report/report.ts';
+import { type Headline, type ReportFigure, type ReportInput, writeReport } from '../report/report.ts';
 import { analyseRecords, type GroupAnalysis } from './analyse.ts';
 import { cellTables } from './cell-tables.ts';
 import { checkGroup, type GroupChecks, plainChecks } from './checks.ts';
 import { type ClaimResult, judgeClaims } from './claims/claims.ts';
 import { type Freezing, frozenIn } from './claims/freeze.ts';
+import { lineFigures } from './claims/line-figures.ts';
 import { followSwitches, type SwitchSequence, switchFigure, switchTable } from './claims/switches.ts';
 import { claimTable } from './claims/table.ts';
 import { type RecordsOf, termFitter } from './claims/term.ts';
@@ -92,6 +93,7 @@ export async function finishStudy(dir: string, records: readonly RunRecord[], in
   const switches = followSwitches(input.switches, fitOf, recordsOf);
   const freezing = frozenIn(dir, input.claims);
   const forecasts = scoreForecasts(dir, records);
+  const lines = lineFigures(input.claims, recordsOf);
   const checked = groups.map((group) => ({ group, checks: checkGroup(group, options) }));
   writeJsonAtomic(fitPath(dir), {
     ...fitFile(input.name, checked),
@@ -100,7 +102,7 @@ export async function finishStudy(dir: string, records: readonly RunRecord[], in
     switches,
     forecasts,
   });
-  const { html, files } = await writeReport(dir, reportInput(checked, input, { claims, switches, forecasts }));
+  const { html, files } = await writeReport(dir, reportInput(checked, input, { claims, switches, forecasts, lines }));
   return { groups, claims, freezing, switches, forecasts, report: html, files };
 }
 
@@ -160,7 +162,12 @@ function withoutDraws<T extends { draws?: unknown }>(fit: T | null): Omit<T, 'dr
 function reportInput(
   checked: readonly Checked[],
   input: StudyInput,
-  { claims, switches, forecasts }: Pick<StudyResult, 'claims' | 'switches' | 'forecasts'>,
+  {
+    claims,
+    switches,
+    forecasts,
+    lines,
+  }: Pick<StudyResult, 'claims' | 'switches' | 'forecasts'> & { lines: ReportFigure[] },
 ): ReportInput {
   const hashes = checked.flatMap(({ group: { records } }) => records.map(({ config_hash }) => config_hash)).sort();
   return {
@@ -177,7 +184,7 @@ function reportInput(
       ...switches.map(switchTable),
       ...(forecasts ? [forecastTable(forecasts)] : []),
     ],
-    figures: switches.map(switchFigure),
+    figures: [...switches.map(switchFigure), ...lines],
     groups: checked.map(({ group, checks }) => ({
       name: group.name,
       title: titleOf(group),

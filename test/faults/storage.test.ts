@@ -243,7 +243,7 @@ describe.skipIf(!hasMount)(`a small disk${hasMount ? '' : ' (skipped: mounting i
     execFileSync('mount', ['-o', 'remount,ro', disk]);
     const { code, said } = await sweepToEnd(dir);
     expect(code).toBe(8);
-    expect(said).toMatch(/cannot write .*read-only file system.*choose another folder with --out/);
+    expect(said).toMatch(/cannot write .*read-only file system.*choose another folder \(--out, --figure\)/);
     expect(existsSync(join(dir, 'sweep.lock'))).toBe(false);
     execFileSync('mount', ['-o', 'remount,rw', disk]);
     await expectSameEnd(dir);

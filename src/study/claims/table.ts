@@ -17,12 +17,12 @@ const JUDGED = new Set<Outcome>(['reproduced', 'not reproduced', 'inconclusive']
 /** Ours beside theirs with the verdict. */
 export function claimTable(claims: readonly ClaimResult[]): Table {
   return {
-    caption: "Claims: the paper's number, ours with a 90% interval, and the verdict",
+    caption: "Claims: the paper's number, ours with a 90% interval (of a straight line its bend), and the verdict",
     columns: ['claim', 'theirs', 'ours, 90%', 'verdict'].map((title) => ({ title, align: 'left' })),
-    rows: claims.map(({ name, value, estimate, standard_error, verdict }) => ({
+    rows: claims.map(({ name, kind, value, estimate, standard_error, verdict }) => ({
       cells: [
         name,
-        value === null ? '> 0' : formatFixed(value, 3),
+        kind === 'form' ? 'straight' : value === null ? '> 0' : formatFixed(value, 3),
         estimate === null ? MISSING : withInterval(estimate, standard_error),
         verdict.reason === '' ? verdict.outcome : `${verdict.outcome}: ${verdict.reason}`,
       ],

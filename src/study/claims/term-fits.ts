@@ -19,6 +19,7 @@ import {
   type LawParams,
   recutIsoflops,
   rowsAlong,
+  type StraightLineFit,
 } from '../../fit/fit.ts';
 import { LabError } from '../../lib/errors.ts';
 import type { RunRecord } from '../../log/record.ts';
@@ -93,8 +94,7 @@ export const FIT: Record<ClaimTerm['approach'], Fitter> = {
     return withDerived(given, 'stop_above', ({ alpha_N, alpha_S }) => alpha_N! / alpha_S!);
   },
   line: (records, term, how) => {
-    const floor = term.floor === undefined ? 0 : exactEntropy(records, term.group);
-    const fit = fitStraightLine(linePoints(records, term, how), { floor });
+    const { fit } = lineOf(records, term, how);
     return { ...fit, values: { ...fit.params }, draws: undefined, num_sizes: fit.num_distinct };
   },
   critical_batch: (records, term, how) => {
@@ -130,11 +130,30 @@ function lawPoints(records: RunRecord[], term: ClaimTerm, others: readonly RunRe
   return term.critical_batch === undefined ? points : atCriticalBatch(points, criticalBatchOf(others, term));
 }
 
+/** A line with what it goes through. */
+export interface TermLine {
+  points: CurvePoint[];
+  floor: number;
+  fit: StraightLineFit;
+}
+
+/** The line of a term; `others` are the runs that give its critical batch.
+ * @throws LabError('usage') for a floor that is not known; LabError('too_little_data') as `fitStraightLine`. */
+export function lineOf(
+  records: readonly RunRecord[],
+  term: ClaimTerm,
+  how: Pick<Parameters<Fitter>[2], 'num_left_out' | 'others'>,
+): TermLine {
+  const floor = term.floor === undefined ? 0 : exactEntropy(records, term.group);
+  const points = linePoints(records, term, how);
+  return { points, floor, fit: fitStraightLine(points, { floor }) };
+}
+
 /** The runs of a line by its variable, without the values at the ends that a specification leaves out. */
 function linePoints(
   records: readonly RunRecord[],
   term: ClaimTerm,
-  { num_left_out: { smallest, largest }, others }: Parameters<Fitter>[2],
+  { num_left_out: { smallest, largest }, others }: Pick<Parameters<Fitter>[2], 'num_left_out' | 'others'>,
 ): CurvePoint[] {
   const rows = rowsAlong(candidates(records, term, others), term.along!);
   const values = [...new Set(rows.map(({ x }) => x))].sort((x, y) => x - y);

@@ -77,7 +77,7 @@ export function termFitter(recordsOf: RecordsOf, resampling: Resampling): TermFi
 }
 
 /** The runs that give a term its critical batch. */
-const batchRuns = (records: readonly RunRecord[], { critical_batch }: ClaimTerm): RunRecord[] =>
+export const batchRuns = (records: readonly RunRecord[], { critical_batch }: ClaimTerm): RunRecord[] =>
   critical_batch === undefined ? [] : records.filter(({ group }) => group === critical_batch);
 
 function refusedFit(refused: string, ladder: string): TermFit {
