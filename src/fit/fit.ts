@@ -20,6 +20,7 @@ export {
 export { type FitOptions, fitLaw, type LawFit } from './approach3.ts';
 export { type BreakTest, type BreakTestOptions, breakTest } from './checks/break-test.ts';
 export { type ApproachExponent, crossCheck, judgeApproaches, judgeBreak, judgeOffsets } from './checks/cross-check.ts';
+export { judgeRates } from './checks/judge-rates.ts';
 export { judgeRuns } from './checks/judge-runs.ts';
 export type { LackOfFit } from './checks/lack-of-fit.ts';
 export { type LossScanRow, scanLosses } from './checks/loss-scan.ts';

@@ -45,7 +45,7 @@ function columnOf(term: ClaimTerm, records: readonly RunRecord[]): CurveColumn[]
   const words = [
     term.group,
     ...(term.params === 'total' || term.along === 'D' ? [] : [term.params.replaceAll('_', ' ')]),
-    ...(floor > 0 ? ['above the exact floor'] : []),
+    ...(floor > 0 ? ['above E'] : []),
     ...(term.critical_batch === undefined ? [] : ['at the critical batch']),
   ];
   return [

@@ -16,6 +16,7 @@ import {
   fitLaw,
   fitStraightLine,
   fitValleys,
+  judgeRates,
   type LawParams,
   recutIsoflops,
   rowsAlong,
@@ -26,6 +27,7 @@ import type { RunRecord } from '../../log/record.ts';
 import { isoflopCut } from '../analyse.ts';
 import { bestRates } from '../rates.ts';
 import { batchCurvesOf, curvePointsOf, curvesOf } from '../record-curves.ts';
+import { factsOf } from '../record-facts.ts';
 import { type Counting, pointsOf } from '../record-points.ts';
 
 export interface Resampling {
@@ -102,7 +104,8 @@ export const FIT: Record<ClaimTerm['approach'], Fitter> = {
     const fit = fitCriticalBatch(batchCurvesOf(bestRates(records), countingOf(term)), {
       ...{ bootstrap, seed, keep_draws: true, align_draws: true },
     });
-    const { B_star, alpha_B, draws, standard_errors, diagnostics, num_curves: num_sizes } = fit;
+    const { B_star, alpha_B, draws, standard_errors, num_curves: num_sizes } = fit;
+    const diagnostics = [...fit.diagnostics, ...judgeRates(factsOf(records, countingOf(term)))];
     const given = { values: { B_star, alpha_B }, draws, standard_errors, diagnostics, num_sizes };
     return withDerived(given, 'growth', ({ alpha_B }) => 1 / alpha_B!);
   },

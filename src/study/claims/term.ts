@@ -98,8 +98,9 @@ function variantOf(records: readonly RunRecord[], term: ClaimTerm, specification
     case 'without_largest_budget':
       return has_budgets || approach === 'line' ? { ...PRIMARY, num_left_out: { smallest: 0, largest: 1 } } : null;
     case 'min_tokens_x2': {
-      const least = term.min_tokens ?? Math.min(...records.map(({ num_tokens }) => num_tokens));
-      // A group without runs has none.
+      // Every run's curve begins before any bound; a group without runs has no shortest.
+      const shortest = term.rows === 'curves' ? Number.NaN : Math.min(...records.map(({ num_tokens }) => num_tokens));
+      const least = term.min_tokens ?? shortest;
       return is_law && Number.isFinite(least) ? { ...PRIMARY, term: { min_tokens: 2 * least } } : null;
     }
     case 'delta_x10':
