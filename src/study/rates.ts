@@ -4,7 +4,7 @@
  * end of those tried is a bound, not an optimum.
  */
 import type { RunRecord } from '../log/record.ts';
-import { cellKey } from './cell-key.ts';
+import { byCell } from './cells.ts';
 
 /** Mean loss at one rate. */
 export interface RateLoss {
@@ -38,13 +38,8 @@ const MIN_RATES = 3;
 
 /** Every cell that tried at least three rates, by increasing size, tokens and batch. */
 export function rateCells(records: readonly RunRecord[]): RateCell[] {
-  const cells = new Map<string, RunRecord[]>();
-  for (const record of records) {
-    if (record.status !== 'finished' && record.status !== 'diverged') continue;
-    const key = cellKey(record, { without_rate: true });
-    cells.set(key, [...(cells.get(key) ?? []), record]);
-  }
-  return [...cells.values()]
+  const done = records.filter(({ status }) => status === 'finished' || status === 'diverged');
+  return byCell(done, { without_rate: true })
     .map(cellOf)
     .filter((cell) => cell !== null)
     .sort((a, b) => a.N - b.N || a.D - b.D || a.batch_tokens - b.batch_tokens);

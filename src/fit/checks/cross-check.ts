@@ -91,7 +91,10 @@ function sharedErrors(points: readonly FitPoint[], fit: LawFit): number {
   const sizes = sizeOf(points.map(({ N }) => N));
   const bySize = new Map<number, number[]>();
   points.forEach((p, i) => {
-    bySize.set(sizes[i]!, [...(bySize.get(sizes[i]!) ?? []), Math.log(loss(p) / p.L)]);
+    const residual = Math.log(loss(p) / p.L);
+    const own = bySize.get(sizes[i]!);
+    if (own) own.push(residual);
+    else bySize.set(sizes[i]!, [residual]);
   });
   const df = [bySize.size - 2, points.length - bySize.size] as const;
   if (df[0] < 1 || df[1] < 1) return 1;

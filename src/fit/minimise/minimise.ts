@@ -7,8 +7,8 @@
  * descent ends where it comes upon an optimum that an earlier one found: what makes all 4,500 of Hoffmann's cheap.
  */
 
-import { lbfgs } from './lbfgs.ts';
 import type { LawParams } from '../laws/law.ts';
+import { lbfgs } from './lbfgs.ts';
 import type { RobustLoss } from './loss.ts';
 import { newton } from './newton.ts';
 import { evaluate, hessian, largestShares, type Problem, sampled } from './objective.ts';

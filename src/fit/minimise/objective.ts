@@ -127,6 +127,8 @@ interface Workspace {
   counts: Float64Array;
   weights: Float64Array;
   products: Float64Array;
+  /** Of the Hessian: what the square of each derivative counts. */
+  bends: Float64Array;
   jacobian: Float64Array;
   row: Float64Array;
   /** Of the Hessian: over all coordinates, and over the free ones. */
@@ -136,6 +138,8 @@ interface Workspace {
   /** What `values` and `jacobian` hold: a whole problem of one block, at these coordinates; null for anything else. */
   of: Problem | null;
   theta: Float64Array;
+  /** The corner by which `slopes`, `sizes`, `counts` and `weights` were made of that; NaN where they were not. */
+  delta: number;
 }
 
 /** One workspace a number of coordinates, kept: nothing is allocated while a function is minimised. */
@@ -149,6 +153,7 @@ function workspace(size: number): Workspace {
     counts: new Float64Array(BLOCK),
     weights: new Float64Array(BLOCK),
     products: new Float64Array(BLOCK),
+    bends: new Float64Array(BLOCK),
     jacobian: new Float64Array(BLOCK * size),
     row: new Float64Array(size),
     whole: new Float64Array(size * size),
@@ -156,6 +161,7 @@ function workspace(size: number): Workspace {
     scales: new Float64Array(size),
     of: null,
     theta: new Float64Array(size),
+    delta: Number.NaN,
   };
   return workspaces[size];
 }
@@ -171,6 +177,7 @@ function differentiate(problem: Problem, theta: Float64Array, from: number, to: 
   const { u, columns } = inputsOf(problem);
   const is_whole = from === 0 && to === u.length;
   work.of = is_whole ? problem : null;
+  work.delta = Number.NaN;
   if (is_whole) work.theta.set(theta);
   if (law.block && law.block.of === law.logLoss) law.block.losses(theta, columns, from, to, values, jacobian);
   else
@@ -242,6 +249,7 @@ export function evaluate(
     differentiate(problem, theta, from, to, work);
     const count = to - from;
     value = weigh(problem, delta, from, to, work, value);
+    if (work.of === problem) work.delta = delta;
     for (let k = 0; k < size; k++) {
       // Even and odd points apart: two short chains of sums in place of a long one.
       const start = k * BLOCK;
@@ -334,12 +342,13 @@ export function hessian(
     const to = Math.min(from + BLOCK, u.length);
     const count = to - from;
     differentiate(problem, theta, from, to, work);
-    weigh(problem, delta, from, to, work, 0);
+    if (work.of !== problem || work.delta !== delta) weigh(problem, delta, from, to, work, 0);
     // d2 log L is d2 L/L less the square of the derivative.
-    if (block?.curvature) for (let at = 0; at < count; at++) counts[at]! -= slopes[at]!;
+    const bends = block?.curvature ? work.bends : counts;
+    if (block?.curvature) for (let at = 0; at < count; at++) bends[at] = counts[at]! - slopes[at]!;
     for (const j of free) {
       const start = j * BLOCK;
-      for (let at = 0; at < count; at++) products[at] = counts[at]! * jacobian[start + at]!;
+      for (let at = 0; at < count; at++) products[at] = bends[at]! * jacobian[start + at]!;
       for (let k = 0; k <= j; k++) whole[j * size + k]! += dot(products, jacobian, k * BLOCK, count);
       for (let at = 0; at < count; at++) products[at] = weights[at]! * jacobian[start + at]!;
       scales[j]! += dot(products, jacobian, start, count);

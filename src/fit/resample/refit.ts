@@ -67,14 +67,12 @@ export function lawRefit({ points, options, theta }: RefitSpec, known?: Problem)
   const labels = law.inputs.map((input) => Int32Array.from(sizeOf(points.map((p) => p[input]!))));
   const { separable } = problem.law;
   const projection = separable && coarseProjection(problem, separable);
-  const weight = new Float64Array(points.length);
   const reweight = reweighter(problem);
   return (multiplicity) => {
     if (labels.some((own) => !hasDistinct(own, multiplicity))) return null;
     const resample = reweight(multiplicity);
     let best = descendFromNear(resample, loss, theta);
-    for (let i = 0; i < weight.length; i++) weight[i] = problem.weight[i]! * multiplicity[i]!;
-    const cell = projection?.(weight);
+    const cell = projection?.(multiplicity);
     const found = law.toParams(best.theta, problem.centre);
     if (cell && !(isWhole(best.theta) && cell.isBeside(separable!.axes.map((name) => found[name]!)))) {
       const other = descend(resample, loss, cell.theta, best);
