@@ -80,10 +80,13 @@ export function reweighted(problem: Problem, factor: ArrayLike<number>): Problem
 
 /** The same for many resamples one after the other: each is valid until the next. */
 export function reweighter(problem: Problem): (factor: ArrayLike<number>) => Problem {
+  if (problem.cells) {
+    const reweightCells = cellReweighter(problem.cells);
+    return (factor) => ofCells(problem, reweightCells(factor));
+  }
   const size = problem.log_loss.length;
   const room = (): Float64Array => new Float64Array(size);
   const [columns, log_loss, weight] = [problem.columns.map(room), room(), room()];
-  const reweightCells = problem.cells && cellReweighter(problem.cells);
   return (factor) => {
     const u: Float64Array[] = [];
     for (let i = 0; i < size; i++) {
@@ -95,8 +98,24 @@ export function reweighter(problem: Problem): (factor: ArrayLike<number>) => Pro
       u.push(problem.u[i]!);
     }
     const own = (column: Float64Array): Float64Array => column.subarray(0, u.length);
-    const cells = reweightCells?.(factor) ?? null;
-    return { ...problem, u, columns: columns.map(own), log_loss: own(log_loss), weight: own(weight), cells };
+    return { ...problem, u, columns: columns.map(own), log_loss: own(log_loss), weight: own(weight) };
+  };
+}
+
+/** The problem of these cells, its points in their order. The inputs of single points are made when they are asked for:
+ * what minimises reads those of the cells. */
+function ofCells({ law, centre }: Problem, cells: Cells): Problem {
+  const { u, starts, log_loss, weight } = cells;
+  const each = <T>(ofCell: (cell: number) => T): T[] =>
+    u.flatMap((_, cell) => new Array<T>(starts[cell + 1]! - starts[cell]!).fill(ofCell(cell)));
+  return {
+    ...{ law, centre, log_loss, weight, cells },
+    get u() {
+      return each((cell) => u[cell]!);
+    },
+    get columns() {
+      return cells.columns.map((column) => Float64Array.from(each((cell) => column[cell]!)));
+    },
   };
 }
 
@@ -167,7 +186,7 @@ function workspace(size: number): Workspace {
 }
 
 /** What the law reads of points or cells, and how many there are. */
-const inputsOf = ({ cells, u, columns }: Problem): Pick<Problem, 'u' | 'columns'> => cells ?? { u, columns };
+const inputsOf = (problem: Problem): Pick<Problem, 'u' | 'columns'> => problem.cells ?? problem;
 
 /** The law's log losses of the points (or cells) from..to-1 in `values`, their derivatives in `jacobian`. */
 function differentiate(problem: Problem, theta: Float64Array, from: number, to: number, work: Workspace): void {
