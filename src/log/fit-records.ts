@@ -3,11 +3,8 @@
  */
 import { currentRuns } from './current-runs.ts';
 import { planPlacesSchema } from './plan-file.ts';
-import { quickly } from './quick-check.ts';
-import { type Problem, readSweepAs } from './reader.ts';
-import { type RunRecord, runRecordSchema } from './record.ts';
-
-const recordParser = quickly(runRecordSchema);
+import { type Problem, readSweepAs, recordParser } from './reader.ts';
+import type { RunRecord } from './record.ts';
 
 /** The records of the last plan of the sweep in `dir`, in its order; how many others the folder has; and the files that could
  * not be used. Throws as `readSweep`. */

@@ -58,7 +58,8 @@ function compiled({ _zod: { def } }: Schema): Check {
   }
   if (type === 'array') {
     const element = compiled(def.element!);
-    return (value) => Array.isArray(value) && value.every(element);
+    // Holes are undefined.
+    return (value) => Array.isArray(value) && Array.from(value).every(element);
   }
   if (type === 'record') return recordCheck(def);
   return type === 'object' && def.catchall?._zod.def.type === 'unknown' ? objectCheck(def.shape!) : never;

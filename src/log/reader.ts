@@ -8,8 +8,11 @@ import { basename, join } from 'node:path';
 import { LabError, storageError } from '../lib/errors.ts';
 import { archivePath, metricsPath, namesIn, planPath, recordPath } from './paths.ts';
 import { type PlanFile, planFileSchema } from './plan-file.ts';
-import type { Parser } from './quick-check.ts';
+import { type Parser, quickly } from './quick-check.ts';
 import { type MetricRow, type RunRecord, runRecordSchema, SCHEMA_VERSION } from './record.ts';
+
+/** Records as they stand in their files. */
+export const recordParser = quickly(runRecordSchema);
 
 /** A file that could not be used, and why. */
 export interface Problem {
@@ -28,7 +31,7 @@ export interface Sweep<Kept = RunRecord, Plan = PlanFile> {
 
 /** run.json of the run in `dir`; null where there is none. Throws `storage` where it is damaged or newer than us. */
 export function readRecord(dir: string): RunRecord | null {
-  return readVersioned(recordPath(dir), runRecordSchema);
+  return readVersioned(recordPath(dir), recordParser);
 }
 
 /** plan.json of the sweep in `dir`; null where there is none. Throws `storage` where it is damaged or newer than us. */
