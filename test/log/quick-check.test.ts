@@ -33,9 +33,10 @@ describe('quickly', () => {
     const quick = quickly(runRecordSchema);
     fc.assert(
       fc.property(bentJson(makeRecord()), (bent) => {
-        isTakenAsIs(runRecordSchema, bent, quick);
+        // As it would come from a file: lists have no holes and no names.
+        isTakenAsIs(runRecordSchema, JSON.parse(JSON.stringify(bent)), quick);
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 
