@@ -72,7 +72,7 @@ const FEW_POINTS = 32;
 const FEW_DELTA = 0.1;
 const MANY = 512;
 const PART_OF_MANY = 192;
-/** Points of the coarse projection beside a start that is known nearly. */
+/** Points of the coarse projection beside a start known nearly, and those from which on it is taken: fewer mislead it. */
 const FEW_PROJECTED = 128;
 /** A descent that comes so near an optimum, in objective and in coordinates, is taken to end there. */
 const JOINED = 1e-2;
@@ -293,15 +293,12 @@ export function minimise(
   const { near, projected, grid, taken } = startsOf(problem, loss, starts);
   const met: { minimum: Minimum; count: number }[] = [];
   const found = nothingFound();
+  const among = (theta: Float64Array): Minimum => descendAmong(problem, loss, theta, found);
   const nearby = byPartOfThePoints(problem, loss, found);
   for (const [at, { theta, count }] of [...projected.map((theta) => ({ theta, count: 1 })), ...taken].entries()) {
     found.is_near_enough = at >= projected.length + (starts === 'all' ? 0 : FEW_STARTS);
-    const minimum =
-      theta === near
-        ? descendFromNear(problem, loss, theta, found)
-        : isMany || found.is_near_enough
-          ? nearby(theta)
-          : descendAmong(problem, loss, theta, found);
+    const descent = isMany || found.is_near_enough ? nearby : among;
+    const minimum = theta === near ? descendFromNear(problem, loss, theta, found) : descent(theta);
     if (!Number.isFinite(minimum.objective) || minimum.theta.some(Number.isNaN)) continue;
     met.push({ minimum, count });
     learn(problem, found, minimum);
@@ -330,11 +327,10 @@ export function minimise(
   };
 }
 
-/** The starts in their order: variable projection's (before them the constants that are known nearly, where they are), and
- * those that are taken of a grid of `grid`. A law without amplitudes to project has its grid in any case. */
+/** The starts: constants known nearly, variable projection's, those of a grid; few points have the grid in any case. */
 function startsOf(problem: Problem, loss: RobustLoss, starts: Starts) {
   const { law, centre } = problem;
-  if (typeof starts === 'object' && law.separable) {
+  if (typeof starts === 'object' && law.separable && problem.log_loss.length >= FEW_PROJECTED) {
     const near = law.fromParams(starts.near, centre);
     const coarse = variableProjection(sampled(problem, FEW_PROJECTED), law.separable, { stride: 3, refine: 0 });
     return { near, projected: [near, ...coarse.map((p) => p.theta)], grid: 0, taken: [] };
