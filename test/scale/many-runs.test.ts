@@ -56,7 +56,7 @@ describe('ten thousand planned runs, 9,990 of them finished', () => {
   });
 
   it('fit: finds the law under the runs', () => {
-    const { stdout } = check(4, MAX_MB, 'fit', many.dir, '--json');
+    const { stdout } = check(5, MAX_MB, 'fit', many.dir, '--json');
     const { params, num_points } = JSON.parse(stdout) as { params: Record<string, number>; num_points: number };
     expect(num_points).toBe(9990);
     for (const name of ['E', 'alpha', 'beta'] as const) expect(params[name]! / TRUE_LAW[name]).toBeCloseTo(1, 1);
