@@ -14,7 +14,7 @@ import {
 } from '../fit/fit.ts';
 import { LabError } from '../lib/errors.ts';
 import { formatFixed, formatNumber } from '../lib/format.ts';
-import { currentRuns, readSweep } from '../log/log.ts';
+import { readFitRecords } from '../log/log.ts';
 import type { RunRecord } from '../log/record.ts';
 import { batchCurvesOf, type Counting, curvesOf, pointsOf, readPoints } from '../study/study.ts';
 import { isOneCurve } from './fit-curve.ts';
@@ -134,9 +134,8 @@ function neededColumns({ law, compare, x, approach, criticalBatch }: FitCommandO
 /** The records of one group of a study; the study must have one group only, or `--group` name it. */
 function groupRecords(dir: string, options: FitCommandOptions): RunRecord[] {
   if (options.columns !== undefined) throw new LabError('usage', '--columns is for a points file, not for a study');
-  const sweep = readSweep(dir);
-  for (const { message } of sweep.problems) note(options, `warning: ${message}`);
-  const { records, num_earlier } = currentRuns(sweep);
+  const { records, num_earlier, problems } = readFitRecords(dir);
+  for (const { message } of problems) note(options, `warning: ${message}`);
   if (num_earlier > 0) note(options, earlierNote(num_earlier));
   if (records.length === 0) throw new LabError('usage', `${dir} holds no runs`);
   const groups = [...new Set(records.map(({ group }) => group))];

@@ -3,18 +3,8 @@
  * included, can reach an object's prototype. Aliases are followed with a bound on the size of the result; tags, several
  * documents and keys that are not scalars are refused. First step of loading: text in, tree or problems out.
  */
-import {
-  type Alias,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  Lexer,
-  LineCounter,
-  type ParsedNode,
-  Parser,
-  parseDocument,
-} from 'yaml';
+import type { Alias, ParsedNode } from 'yaml';
+import { lateModule } from '../lib/late-module.ts';
 import type { Problem } from './problems.ts';
 
 /** Where a value was written. `line` 0: it has no place in a file, `source` (`--set x=1`) says it all. */
@@ -47,6 +37,8 @@ export interface Source {
   in_file: boolean;
 }
 
+const yaml = lateModule<typeof import('yaml')>('yaml');
+
 const MAX_VALUES = 20_000;
 const MAX_DEPTH = 32;
 
@@ -64,7 +56,7 @@ class TreeError extends Error {
 
 /** The tree of one YAML text, or undefined with the reasons pushed onto `problems`. An empty text is a problem. */
 export function parseYaml(source: Source, problems: Problem[]): Tree | undefined {
-  const lines = new LineCounter();
+  const lines = new yaml.LineCounter();
   const at = (offset: number): Origin => {
     const { line, col } = source.in_file ? lines.linePos(offset) : { line: 0, col: 0 };
     return { source: source.name, source_index: source.index, line, col };
@@ -76,7 +68,7 @@ export function parseYaml(source: Source, problems: Problem[]): Tree | undefined
       for (const { index } of source.text.matchAll(/\n/g)) lines.addNewLine(index + 1);
       throw excess;
     }
-    const doc = parseDocument(source.text, {
+    const doc = yaml.parseDocument(source.text, {
       lineCounter: lines,
       prettyErrors: false,
       stringKeys: true,
@@ -101,18 +93,18 @@ export function parseYaml(source: Source, problems: Problem[]): Tree | undefined
         throw new TreeError(`more than ${MAX_VALUES} values; aliases that multiply count each time`, offset);
       }
       if (depth > MAX_DEPTH) throw new TreeError(`nested more than ${MAX_DEPTH} levels deep`, offset);
-      if (isAlias(node)) {
+      if (yaml.isAlias(node)) {
         if (!targets.has(node)) targets.set(node, (node as Alias).resolve(doc) as ParsedNode | undefined);
         const target = targets.get(node);
         if (target === undefined) throw new TreeError(`unknown alias *${node.source}`, offset);
         return walk(target, depth + 1);
       }
-      if (isScalar(node)) return { kind: 'scalar', value: node.value as Scalar, at: at(offset) };
-      if (isSeq(node)) {
+      if (yaml.isScalar(node)) return { kind: 'scalar', value: node.value as Scalar, at: at(offset) };
+      if (yaml.isSeq(node)) {
         return { kind: 'list', items: node.items.map((item) => walk(item as ParsedNode, depth + 1)), at: at(offset) };
       }
       const entries = new Map<string, Entry>();
-      if (isMap(node)) {
+      if (yaml.isMap(node)) {
         for (const { key, value } of node.items) {
           const name = String((key as { value: unknown }).value);
           const key_at = at((key as ParsedNode).range[0]);
@@ -142,10 +134,10 @@ export function parseYaml(source: Source, problems: Problem[]): Tree | undefined
 /** What of a text no study can need: nesting or length, with its offset; null where it may be read. Asked before a
  * document is composed: that recurses, and a stack that runs out inside a regular expression ends the whole process. */
 function excessOf(text: string): TreeError | null {
-  const parser = new Parser();
+  const parser = new yaml.Parser();
   let offset = 0;
   let numLexemes = 0;
-  for (const lexeme of new Lexer().lex(text)) {
+  for (const lexeme of new yaml.Lexer().lex(text)) {
     for (const _ of parser.next(lexeme));
     offset += lexeme.length;
     // A level is one entry of the parser's stack; the document and a scalar are two more.

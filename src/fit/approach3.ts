@@ -25,8 +25,10 @@ import {
 import { type LawOptions, lawOf, lawOptionsOf, lawRefit, MIN_DISTINCT } from './resample/refit.ts';
 
 export interface FitOptions extends BootstrapOptions, SelectOptions, LawOptions {
-  /** Descents from a screened part of the grid (default), or from all of it. */
+  /** Descents from a screened part of the grid (default), from all of it, or from constants that are known nearly. */
   starts?: Starts;
+  /** Whether the fit is judged. Default true; one that only checks another has no readers of its own diagnostics. */
+  diagnose?: boolean;
 }
 
 /** A fitted law: plain data, fit for JSON. */
@@ -90,7 +92,7 @@ export function fitLaw(points: readonly FitPoint[], options: FitOptions = {}): L
     if (!Number.isFinite(value) && !isHeld(name))
       throw tooLittle('bound_hit', `the points do not determine ${name} of ${law.name}: the optimum lies at infinity`);
   const spec = { points: kept, options: lawOptionsOf(options), theta: best.theta };
-  const resampled = bootstrap(kept, options, lawRefit(spec), { spec });
+  const resampled = options.bootstrap ? bootstrap(kept, options, lawRefit(spec, problem), { spec }) : null;
   const sizes = Array.from(residuals(problem, best.theta), (r, i) =>
     Math.abs(law.is_raw ? Math.log1p(r / kept[i]!.L) : r),
   ).sort((x, y) => x - y);
@@ -130,6 +132,7 @@ export function fitLaw(points: readonly FitPoint[], options: FitOptions = {}): L
     bootstrap: resampled?.report ?? null,
     ...(options.keep_draws && resampled ? { draws: resampled.draws } : {}),
   };
+  if (options.diagnose === false) return fit;
   fit.diagnostics = [
     ...judge(fit, law, best.theta, kept),
     ...judgeFlat(problem, loss, best.theta),

@@ -5,8 +5,8 @@
  * descent where the check fails; `finished_by` says which. Squared error on log loss, or Huber's and absolute error from
  * its optimum.
  */
-import { levenbergMarquardt } from 'ml-levenberg-marquardt';
 import { LabError } from '../lib/errors.ts';
+import { lateModule } from '../lib/late-module.ts';
 import { drawnFits } from './answers/prediction.ts';
 import { judgeOptimum } from './checks/judge.ts';
 import { judgeInput } from './checks/point-checks.ts';
@@ -29,6 +29,8 @@ import {
   type Interval,
   percentileInterval,
 } from './resample/bootstrap.ts';
+
+const marquardt = lateModule<typeof import('ml-levenberg-marquardt')>('ml-levenberg-marquardt');
 
 /** One point of a curve. */
 export interface CurvePoint {
@@ -251,7 +253,7 @@ function byLevenbergMarquardt(law: Law<string>, problem: Problem, start: Float64
   let values = free.map((k) => start[k]!);
   let error = Number.POSITIVE_INFINITY;
   for (let call = 0; call < CALLS; call++) {
-    const found = levenbergMarquardt(
+    const found = marquardt.levenbergMarquardt(
       data,
       (at) => {
         place(at);

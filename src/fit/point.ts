@@ -70,18 +70,21 @@ export function selectPoints(
   };
   const usable: { p: FitPoint; index: number }[] = [];
   points.forEach((p, index) => {
-    const positive = [p.N, p.D, p.C, p.L].every((x) => Number.isFinite(x) && x > 0);
+    const positive = isPositive(p.N) && isPositive(p.D) && isPositive(p.C) && isPositive(p.L);
     const weight = p.weight ?? 1;
     if (!positive || !(weight >= 0) || !Number.isFinite(weight)) drop(p, index, 'not_positive');
     else if (weight === 0) drop(p, index, 'zero_weight');
     else if (p.D < min_tokens) drop(p, index, 'below_min_tokens');
     else usable.push({ p, index });
   });
-  const highest = new Set([...usable].sort((x, y) => y.p.L - x.p.L).slice(0, drop_highest));
+  const ordered = drop_highest > 0 ? [...usable].sort((x, y) => y.p.L - x.p.L) : [];
+  const highest = new Set(ordered.slice(0, drop_highest));
   for (const entry of highest) drop(entry.p, entry.index, 'among_highest_losses');
   const kept = usable.filter((entry) => !highest.has(entry));
   return { kept: kept.map(({ p }) => p), positions: kept.map(({ index }) => index), dropped };
 }
+
+const isPositive = (x: number): boolean => Number.isFinite(x) && x > 0;
 
 /** Labels values alike that lie within `tolerance` (relative) above the smallest of them: 0 for the smallest, then 1, 2 ... */
 export function sizeOf(values: readonly number[], tolerance: number = SIZE_TOLERANCE): number[] {

@@ -15,6 +15,7 @@ export { currentRuns } from './current-runs.ts';
 export { captureEnvironment, sourcesChangedSince } from './environment.ts';
 export { dataDictionary } from './export/columns.ts';
 export { type ExportFormat, exportSweep } from './export/export.ts';
+export { readFitRecords } from './fit-records.ts';
 export { evalSteps, logInterval } from './logged-steps.ts';
 export {
   checkpointPath,

@@ -30,6 +30,9 @@ export const planKeysSchema = z.object({
   runs: z.array(z.object(plannedRunSchema.shape)),
 });
 
+/** The same with the totals, which say where earlier plans begin. */
+export const planPlacesSchema = planKeysSchema.extend({ totals: planFileSchema.shape.totals });
+
 /** Writes plan.json of the sweep in `dir`, a line a run: half the size of the indented form, readable in a diff, and
  * never whole in memory. Throws `storage`. */
 export function writePlanFile(dir: string, { runs, ...rest }: { runs: readonly object[] }): void {

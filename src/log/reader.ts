@@ -5,11 +5,14 @@
  */
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { z } from 'zod';
 import { LabError, storageError } from '../lib/errors.ts';
 import { archivePath, metricsPath, namesIn, planPath, recordPath } from './paths.ts';
 import { type PlanFile, planFileSchema } from './plan-file.ts';
+import { type Parser, quickly } from './quick-check.ts';
 import { type MetricRow, type RunRecord, runRecordSchema, SCHEMA_VERSION } from './record.ts';
+
+/** Records as they stand in their files. */
+export const recordParser = quickly(runRecordSchema);
 
 /** A file that could not be used, and why. */
 export interface Problem {
@@ -28,7 +31,7 @@ export interface Sweep<Kept = RunRecord, Plan = PlanFile> {
 
 /** run.json of the run in `dir`; null where there is none. Throws `storage` where it is damaged or newer than us. */
 export function readRecord(dir: string): RunRecord | null {
-  return readVersioned(recordPath(dir), runRecordSchema);
+  return readVersioned(recordPath(dir), recordParser);
 }
 
 /** plan.json of the sweep in `dir`; null where there is none. Throws `storage` where it is damaged or newer than us. */
@@ -44,25 +47,19 @@ export function readSweep(dir: string): Sweep {
 
 /** As `readSweep`, with of the plan and of each record what the schemas keep of them: of ten thousand whole ones the checks take half of the
  * time, and they weigh 100 MB. */
-export function readSweepAs<S extends RecordSchema, P extends PlanSchema>(
+export function readSweepAs<Kept extends { run_id: string }, Plan extends { runs: { run_id: string }[] }>(
   dir: string,
-  schema: S,
-  planSchema: P,
-): Sweep<z.output<S>, z.output<P>> {
+  schema: Parser<Kept>,
+  planSchema: Parser<Plan>,
+): Sweep<Kept, Plan> {
   const problems: Problem[] = [];
   const plan = attempt(problems, planPath(dir), () => readVersioned(planPath(dir), planSchema));
   const records = [...readRecords(dir, schema, problems)];
   const place = new Map((plan?.runs ?? []).map((run, i) => [run.run_id, i]));
-  const rank = ({ run_id }: z.output<S>) => place.get(run_id) ?? Number.POSITIVE_INFINITY;
+  const rank = ({ run_id }: Kept) => place.get(run_id) ?? Number.POSITIVE_INFINITY;
   records.sort((a, b) => (rank(a) === rank(b) ? (a.run_id < b.run_id ? -1 : 1) : rank(a) - rank(b)));
   return { dir, plan, records, problems };
 }
-
-/** Checks and keeps a record or a part of it. */
-type RecordSchema = z.ZodType<{ run_id: string }>;
-
-/** The same of a plan. */
-type PlanSchema = z.ZodType<{ runs: { run_id: string }[] }>;
 
 /** The value, or null where `read` throws an error for people, which becomes a problem. */
 function attempt<T>(problems: Problem[], path: string, read: () => T | null): T | null {
@@ -77,11 +74,11 @@ function attempt<T>(problems: Problem[], path: string, read: () => T | null): T 
 
 /** What `schema` keeps of the records of the sweep in `dir`, one by one: those of its folders, then those of an archive
  * that no folder has. What cannot be used goes to `problems`. Throws as `readSweep`. */
-export function* readRecords<S extends RecordSchema>(
+export function* readRecords<Kept extends { run_id: string }>(
   dir: string,
-  schema: S,
+  schema: Parser<Kept>,
   problems: Problem[] = [],
-): Generator<z.output<S>> {
+): Generator<Kept> {
   const own = new Set<string>();
   for (const runDir of subfolders(dir)) {
     const path = recordPath(runDir);
@@ -145,18 +142,18 @@ export function* readMetrics(dir: string): Generator<MetricRow> {
 }
 
 /** JSON of `path`, checked; null where there is no such file. */
-function readVersioned<S extends z.ZodType>(path: string, schema: S): z.output<S> | null {
+function readVersioned<T>(path: string, schema: Parser<T>): T | null {
   const text = readText(path);
   return text === null ? null : parseVersioned(text, path, schema);
 }
 
 /** `text` as `schema` has it; errors name it `path` and say what to do with a damaged one. */
-export function parseVersioned<S extends z.ZodType>(
+export function parseVersioned<T>(
   text: string,
   path: string,
-  schema: S,
+  schema: Parser<T>,
   advice = 'restore it, or delete it to start over',
-): z.output<S> {
+): T {
   const damaged = (why: string) => new LabError('storage', `damaged file ${path}: ${why}; ${advice}`);
   let value: unknown;
   try {

@@ -2,8 +2,9 @@
  * Observable Plot (0.6.17) gives the scales and draws lines, dots, areas and rules; grid, axes and labels are ours,
  * since Plot's have neither powers of ten nor styled text. Flow: figure -> panels -> `drawSheet` -> SVG text.
  */
-import * as Plot from '@observablehq/plot';
+import type { Markish } from '@observablehq/plot';
 import { escapeMarkup, SVG_NAMESPACE, type SvgDocument, type SvgNode, serialize } from './document.ts';
+import { Plot } from './plot.ts';
 import { drawText, type RichText, textWidth } from './rich-text.ts';
 import { COLOR, FIGURE_WIDTH, FONT_FAMILY, FONT_SIZE } from './theme.ts';
 import { axisTicks, type TickOptions, type Ticks } from './ticks.ts';
@@ -52,7 +53,7 @@ export interface PanelOptions {
   x: Axis;
   y: Axis;
   /** Plot's marks, below the overlays. */
-  marks: Plot.Markish[];
+  marks: Markish[];
   overlays?: Overlay[];
   /** Bold words above the plotting area, left. */
   heading?: RichText;
@@ -92,7 +93,7 @@ export function drawPanel(document: SvgDocument, options: PanelOptions): SvgNode
 }
 
 /** An overlay as a mark of Plot's: a function that Plot calls with its scales and margins. */
-function overlay(draw: Overlay): Plot.Markish {
+function overlay(draw: Overlay): Markish {
   return ((_index: unknown, scales: PlotScales, _values: unknown, size: PlotSize, context: { document: SvgDocument }) =>
     draw({
       document: context.document,
@@ -102,7 +103,7 @@ function overlay(draw: Overlay): Plot.Markish {
       right: size.width - size.marginRight,
       top: size.marginTop,
       bottom: size.height - size.marginBottom,
-    })) as unknown as Plot.Markish;
+    })) as unknown as Markish;
 }
 
 interface PlotScales {

@@ -7,7 +7,6 @@
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import { crc32, deflate } from 'node:zlib';
-import { renderAsync } from '@resvg/resvg-js';
 import { COLOR } from './theme.ts';
 
 /** Pixels of the PNG for one CSS pixel of the SVG: 3 is 288 dots an inch, what journals ask for. */
@@ -26,6 +25,7 @@ const FONT_FILES = [
 
 /** The PNG of an SVG, `scale` times its size in pixels. Rejects where the text is no valid SVG. */
 export async function renderPng(svg: string, scale: number = SCALE): Promise<Uint8Array> {
+  const { renderAsync } = await import('@resvg/resvg-js');
   const image = await renderAsync(svg, {
     background: COLOR.background,
     fitTo: { mode: 'zoom', value: scale },

@@ -2,7 +2,6 @@
  * One builder a subject: every run (from its RunRecord), the fitted laws parameter by parameter, the exponents a and b
  * by approach and counting. Columns in which no row has anything to say are left out.
  */
-import stringWidth from 'string-width';
 import {
   formatCount,
   formatDuration,
@@ -12,9 +11,12 @@ import {
   formatNumber,
   MISSING,
 } from '../lib/format.ts';
+import { lateModule } from '../lib/late-module.ts';
 import type { RunRecord } from '../log/record.ts';
 import { escapeMarkup } from './document.ts';
 import type { ExponentRow } from './figures/exponents.ts';
+
+const stringWidth = lateModule<typeof import('string-width')>('string-width');
 
 interface Column {
   title: string;
@@ -175,11 +177,11 @@ export function tableToHtml({ caption, columns, rows }: Table): string {
 /** The table as lines of aligned text, two spaces between columns, a rule under the head; no trailing newline. */
 export function tableToText({ columns, rows }: Table): string {
   const lines = [columns.map((c) => c.title), ...rows.map((r) => r.cells.map((c) => c.replace(/\s+/g, ' ')))];
-  const widths = columns.map((_, i) => Math.max(...lines.map((line) => stringWidth(line[i]!))));
+  const widths = columns.map((_, i) => Math.max(...lines.map((line) => stringWidth.default(line[i]!))));
   const format = (cells: readonly string[]): string =>
     cells
       .map((text, i) => {
-        const space = ' '.repeat(widths[i]! - stringWidth(text));
+        const space = ' '.repeat(widths[i]! - stringWidth.default(text));
         return columns[i]!.align === 'right' ? space + text : text + space;
       })
       .join('  ')

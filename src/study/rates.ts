@@ -4,7 +4,7 @@
  * end of those tried is a bound, not an optimum.
  */
 import type { RunRecord } from '../log/record.ts';
-import { cellKey } from './cell-key.ts';
+import { byCell } from './cells.ts';
 
 /** Mean loss at one rate. */
 export interface RateLoss {
@@ -39,7 +39,7 @@ const MIN_RATES = 3;
 /** The finished runs of each cell at the rate of its least mean loss. */
 export function bestRates(records: readonly RunRecord[]): RunRecord[] {
   const finished = records.filter(({ status, val_loss }) => status === 'finished' && val_loss !== null);
-  return byCell(finished).flatMap((runs) => {
+  return byCell(finished, { without_rate: true }).flatMap((runs) => {
     const rates = [...new Set(runs.map(({ optimizer }) => optimizer.learning_rate))].map((rate) =>
       meanLoss(rate, runs),
     );
@@ -50,20 +50,11 @@ export function bestRates(records: readonly RunRecord[]): RunRecord[] {
 
 /** Every cell that tried at least three rates, by increasing size, tokens and batch. */
 export function rateCells(records: readonly RunRecord[]): RateCell[] {
-  return byCell(records.filter(({ status }) => status === 'finished' || status === 'diverged'))
+  const done = records.filter(({ status }) => status === 'finished' || status === 'diverged');
+  return byCell(done, { without_rate: true })
     .map(cellOf)
     .filter((cell) => cell !== null)
     .sort((a, b) => a.N - b.N || a.D - b.D || a.batch_tokens - b.batch_tokens);
-}
-
-/** The runs that differ in rate and seeds only, together. */
-function byCell(records: readonly RunRecord[]): RunRecord[][] {
-  const cells = new Map<string, RunRecord[]>();
-  for (const record of records) {
-    const key = cellKey(record, { without_rate: true });
-    cells.set(key, [...(cells.get(key) ?? []), record]);
-  }
-  return [...cells.values()];
 }
 
 function cellOf(runs: readonly RunRecord[]): RateCell | null {

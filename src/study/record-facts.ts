@@ -3,12 +3,13 @@
  */
 import type { RunFacts } from '../fit/fit.ts';
 import type { RunRecord, RunStatus } from '../log/record.ts';
-import { cellKey } from './cell-key.ts';
+import { cellLabels } from './cells.ts';
 import type { Counting } from './record-points.ts';
 
 /** One entry a record. */
 export function factsOf(records: readonly RunRecord[], { params }: Counting): RunFacts[] {
-  return records.map((record) => ({
+  const cells = cellLabels(records, { without_rate: true });
+  return records.map((record, i) => ({
     id: record.run_id,
     status: statusOf(record.status),
     N: record.num_params[params],
@@ -16,7 +17,7 @@ export function factsOf(records: readonly RunRecord[], { params }: Counting): Ru
     L: record.val_loss,
     dead_params: deadParams(record, params),
     learning_rate: record.optimizer.learning_rate,
-    cell: cellKey(record, { without_rate: true }),
+    cell: String(cells[i]),
     budget_counting: record.budget_counting,
     epochs: record.epochs,
     validation: validationOf(record),

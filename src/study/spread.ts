@@ -5,7 +5,7 @@
  */
 import { chiSquareQuantile, type Interval } from '../fit/fit.ts';
 import type { RunRecord } from '../log/record.ts';
-import { cellKey } from './cell-key.ts';
+import { byCell } from './cells.ts';
 
 /** One cell: runs that differ in seeds only. */
 export interface Spread {
@@ -32,13 +32,8 @@ const LEVEL = 0.9;
 
 /** The spread of every cell with at least three finished runs, by increasing size, then tokens. */
 export function spreads(records: readonly RunRecord[]): Spread[] {
-  const cells = new Map<string, RunRecord[]>();
-  for (const record of records) {
-    if (record.status !== 'finished' || record.val_loss === null) continue;
-    const key = cellKey(record);
-    cells.set(key, [...(cells.get(key) ?? []), record]);
-  }
-  const repeated = [...cells.values()].filter((runs) => runs.length >= MIN_RUNS);
+  const done = records.filter(({ status, val_loss }) => status === 'finished' && val_loss !== null);
+  const repeated = byCell(done).filter((runs) => runs.length >= MIN_RUNS);
   const variants = variantsOf(repeated.map(([first]) => first!));
   return repeated.map((runs, i) => spreadOf(runs, variants[i]!)).sort((a, b) => a.N - b.N || a.D - b.D);
 }

@@ -28,7 +28,7 @@ describe('study files', () => {
     'give a study or problems, and a study gives a plan or problems',
     () => {
       let num_parsed = 0;
-      fuzz(22, bentText(...STUDIES), (text) => {
+      fuzz(15, bentText(...STUDIES), (text) => {
         const loaded = documented(() => parse(text));
         if (loaded === undefined) return;
         num_parsed++;

@@ -34,7 +34,8 @@ const BREAK_LEVEL = 0.98;
 const REPLICATES = 100;
 
 /** Points that say whether an exponent moves or a trend breaks, by margins that more of them would not change: the checks of
- * more look at so many, spread over all. */
+ * more look at so many, spread over all, and their fits start from the constants of all: what several hundred points say
+ * of a law has one optimum near those, or another that a coarse projection finds. */
 const ENOUGH_POINTS = 512;
 
 /** All that second fits say of `fit`, made from `points` with `options`; `valleys` are those of the same runs, where
@@ -45,7 +46,9 @@ export function crossCheck(
   { valleys, ...options }: FitOptions & { valleys?: Pick<IsoflopFit, 'exponents' | 'standard_errors'> | null },
 ): Diagnostic[] {
   const some = sampleOf(points.length, ENOUGH_POINTS).map((i) => points[i]!);
-  const scan = judgeScan(scanMinTokens(some, options));
+  const starts = options.starts ?? (points.length > ENOUGH_POINTS ? { near: fit.params } : 'screened');
+  const second = { ...options, starts, diagnose: false };
+  const scan = judgeScan(scanMinTokens(some, second));
   const approaches = [
     { approach: 'Approach 2', ...valleys },
     { approach: 'Approach 3', ...fit },
@@ -53,7 +56,7 @@ export function crossCheck(
     // Without a bootstrap nobody knows how far apart two exponents may be.
     exponents && standard_errors ? [{ approach, a: exponents.a, standard_error: standard_errors['a'] ?? null }] : [],
   );
-  return [...judgeOffsets(points, fit, options), ...judgeBreak(some, options), ...scan, ...judgeApproaches(approaches)];
+  return [...judgeOffsets(points, fit, second), ...judgeBreak(some, second), ...scan, ...judgeApproaches(approaches)];
 }
 
 /** Whether the errors of a size's runs hang together: refits by runs what `fit` resampled by sizes. Nothing where
@@ -63,12 +66,14 @@ export function judgeOffsets(points: readonly FitPoint[], fit: LawFit, options: 
   const name = fit.exponents ? 'a' : (lawByName(fit.law).plausible[0]?.param ?? '');
   const bySizes = fit.intervals[name];
   if (!bySizes) return [];
+  // Of sound data most need no second bootstrap.
+  const p = sharedErrors(selectPoints(points, options).kept, fit);
+  if (!(p < SHARED)) return [];
   const bootstrap = Math.min(fit.bootstrap.replicates, REPLICATES);
   const byRuns = fitLaw(points, { ...options, bootstrap, cluster: 'runs', keep_draws: false }).intervals?.[name];
   if (!byRuns) return [];
   const ratio = width(bySizes) / width(byRuns);
-  const p = sharedErrors(selectPoints(points, options).kept, fit);
-  if (!(ratio > WIDER) || !(p < SHARED)) return [];
+  if (!(ratio > WIDER)) return [];
   return [
     warn(
       'shape_offset',
@@ -86,7 +91,10 @@ function sharedErrors(points: readonly FitPoint[], fit: LawFit): number {
   const sizes = sizeOf(points.map(({ N }) => N));
   const bySize = new Map<number, number[]>();
   points.forEach((p, i) => {
-    bySize.set(sizes[i]!, [...(bySize.get(sizes[i]!) ?? []), Math.log(loss(p) / p.L)]);
+    const residual = Math.log(loss(p) / p.L);
+    const own = bySize.get(sizes[i]!);
+    if (own) own.push(residual);
+    else bySize.set(sizes[i]!, [residual]);
   });
   const df = [bySize.size - 2, points.length - bySize.size] as const;
   if (df[0] < 1 || df[1] < 1) return 1;
@@ -135,13 +143,15 @@ export function judgeBreak(points: readonly FitPoint[], options: FitOptions): Di
   const middle = sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
   if (!(middle < (sorted.at(-1) ?? 0))) return [];
   const { drop_highest: _, min_tokens: __, ...rest } = options;
-  const half = { ...rest, bootstrap: REPLICATES, level: BREAK_LEVEL, keep_draws: false };
-  const { value: held } = attempt(() => holdOut(kept, { ...half, holdout: `C>${middle}` }));
+  const half = { ...rest, holdout: `C>${middle}`, level: BREAK_LEVEL, keep_draws: false };
+  const { value: held } = attempt(() => holdOut(kept, { ...half, bootstrap: 0 }));
   if (!held) return [];
-  const { windows, mean, intervals } = held;
+  const { windows, mean } = held;
   const { fitted_rms } = windows[0]!;
-  if (!intervals || intervals.mean[0] * intervals.mean[1] <= 0) return [];
+  // An interval is only asked for where it decides.
   if (Math.abs(mean) <= Math.max(fitted_rms, 1e-6)) return [];
+  const intervals = attempt(() => holdOut(kept, { ...half, bootstrap: REPLICATES })).value?.intervals;
+  if (!intervals || intervals.mean[0] * intervals.mean[1] <= 0) return [];
   const share = (x: number): string => `${(100 * x).toFixed(1)}%`;
   const side = mean < 0 ? 'low' : 'high';
   return [

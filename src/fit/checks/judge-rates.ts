@@ -63,7 +63,11 @@ export function judgeRates(runs: readonly RunFacts[]): Diagnostic[] {
 function cellsOf(runs: readonly RunFacts[]): { N: number; D: number; tried: Tried[] }[] {
   const known = runs.filter(({ status }) => status === 'finished' || status === 'diverged');
   const cells = new Map<string, RunFacts[]>();
-  for (const run of known) cells.set(run.cell, [...(cells.get(run.cell) ?? []), run]);
+  for (const run of known) {
+    const own = cells.get(run.cell);
+    if (own) own.push(run);
+    else cells.set(run.cell, [run]);
+  }
   return [...cells.values()].flatMap((own) => {
     const rates = [...new Set(own.map(({ learning_rate }) => learning_rate))].sort((x, y) => x - y);
     if (rates.length < 2) return [];

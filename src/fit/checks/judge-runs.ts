@@ -140,7 +140,10 @@ function ofValidation(runs: readonly RunFacts[], floor_error: number | null): Di
   const byBatches = new Map<string, number[]>();
   for (const { L, train_loss, epochs, last_batches } of finished) {
     if (train_loss === null || !(train_loss > 0) || (epochs ?? 0) > 1) continue;
-    byBatches.set(last_batches, [...(byBatches.get(last_batches) ?? []), Math.log(L! / train_loss)]);
+    const gap = Math.log(L! / train_loss);
+    const own = byBatches.get(last_batches);
+    if (own) own.push(gap);
+    else byBatches.set(last_batches, [gap]);
   }
   const gaps = [...byBatches.values()].map((own) => own.reduce((sum, gap) => sum + gap, 0) / own.length);
   const sorted = [...gaps].sort((x, y) => x - y);

@@ -24,7 +24,9 @@ export function pureError(points: readonly FitPoint[]): { sd: number; df: number
   const cells = new Map<string, number[]>();
   points.forEach((p, i) => {
     const key = `${sizes[i]}/${horizons[i]}/${p.U ?? ''}/${p.B ?? ''}/${p.group ?? ''}`;
-    cells.set(key, [...(cells.get(key) ?? []), Math.log(p.L)]);
+    const own = cells.get(key);
+    if (own) own.push(Math.log(p.L));
+    else cells.set(key, [Math.log(p.L)]);
   });
   let [squares, df] = [0, 0];
   for (const own of cells.values()) {
@@ -47,8 +49,13 @@ export function judgeEffects(
   const columns = ['N', 'D', 'C', 'S', 'U', 'B'] as const;
   const centre = { L: 1 } as FitPoint;
   for (const column of columns) {
-    const own = points.flatMap((p) => (p[column] === undefined ? [] : [Math.log(p[column])]));
-    if (own.length > 0) centre[column] = Math.exp(own.reduce((sum, x) => sum + x, 0) / own.length);
+    let [sum, count] = [0, 0];
+    for (const p of points) {
+      if (p[column] === undefined) continue;
+      sum += Math.log(p[column]);
+      count++;
+    }
+    if (count > 0) centre[column] = Math.exp(sum / count);
   }
   return inputs.flatMap((input) => {
     const values = points.map((p) => p[input]!);

@@ -8,7 +8,9 @@ export interface Cells {
   /** The inputs of each cell, as in a problem. */
   u: readonly Float64Array[];
   columns: readonly Float64Array[];
-  /** The points of cell c are starts[c] .. starts[c + 1] - 1 of the next three; `members` are their places among all. */
+  /** The points of cell c are starts[c] .. starts[c + 1] - 1 of the next three, by increasing loss: their residuals then
+   * pass the corner of the loss function twice in a cell, and a processor guesses right which side they are on.
+   * `members` are their places among all. */
   starts: Int32Array;
   members: Int32Array;
   log_loss: Float64Array;
@@ -34,6 +36,7 @@ export function cellsOf({ u, columns, log_loss, weight }: Rows): Cells | null {
   });
   if (places.size * PER_CELL > log_loss.length) return null;
   const groups = [...places.values()];
+  for (const own of groups) own.sort((i, j) => log_loss[i]! - log_loss[j]!);
   const members = Int32Array.from(groups.flat());
   const starts = new Int32Array(groups.length + 1);
   groups.forEach((own, cell) => {

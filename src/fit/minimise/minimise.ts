@@ -3,10 +3,11 @@
  * set to zero exactly, and a term at zero is let go again where the objective falls by it (the sign conditions of
  * Karush, Kuhn and Tucker), so an optimum with E = 0 is a proven one. A small delta is reached through larger ones.
  * Starts are variable projection's solutions and the paper's grid: all of it, or the part that a screening by
- * objective leaves. Starts that differ only in terms that are next to nothing at every point are one start, and a
+ * objective leaves; or constants that are known nearly, and a coarse projection in case they are not. Starts that differ only in terms that are next to nothing at every point are one start, and a
  * descent ends where it comes upon an optimum that an earlier one found: what makes all 4,500 of Hoffmann's cheap.
  */
 
+import type { LawParams } from '../laws/law.ts';
 import { lbfgs } from './lbfgs.ts';
 import type { RobustLoss } from './loss.ts';
 import { newton } from './newton.ts';
@@ -38,8 +39,8 @@ export interface StartsReport {
   next_best: number | null;
 }
 
-/** How many descents: 'screened' (16), or 'all' of the grid. */
-export type Starts = 'screened' | 'all';
+/** How many descents: 'screened' (16), 'all' of the grid, or from constants 'near' the best ones. */
+export type Starts = 'screened' | 'all' | { near: LawParams };
 
 /** Share of the cancelling terms below which the gradient counts as zero, and the share aimed at. */
 const CONVERGED = 1e-7;
@@ -71,6 +72,8 @@ const FEW_POINTS = 32;
 const FEW_DELTA = 0.1;
 const MANY = 512;
 const PART_OF_MANY = 192;
+/** Points of the coarse projection beside a start known nearly, and those from which on it is taken: fewer mislead it. */
+const FEW_PROJECTED = 128;
 /** A descent that comes so near an optimum, in objective and in coordinates, is taken to end there. */
 const JOINED = 1e-2;
 const BESIDE = 0.1;
@@ -286,17 +289,16 @@ export function minimise(
   starts: Starts = 'screened',
 ): { best: Minimum; starts: StartsReport } {
   const { law } = problem;
-  const grid = [...law.starts(problem.centre, typicalLogLoss(problem))];
   const isMany = problem.log_loss.length > MANY;
-  const part = isMany ? sampled(problem, MANY) : problem;
-  const projected = law.separable ? variableProjection(part, law.separable).map((p) => p.theta) : [];
-  const taken = starts === 'all' ? distinctStarts(problem, grid) : screened(problem, loss, grid);
+  const { near, projected, grid, taken } = startsOf(problem, loss, starts);
   const met: { minimum: Minimum; count: number }[] = [];
   const found = nothingFound();
+  const among = (theta: Float64Array): Minimum => descendAmong(problem, loss, theta, found);
   const nearby = byPartOfThePoints(problem, loss, found);
   for (const [at, { theta, count }] of [...projected.map((theta) => ({ theta, count: 1 })), ...taken].entries()) {
     found.is_near_enough = at >= projected.length + (starts === 'all' ? 0 : FEW_STARTS);
-    const minimum = isMany || found.is_near_enough ? nearby(theta) : descendAmong(problem, loss, theta, found);
+    const descent = isMany || found.is_near_enough ? nearby : among;
+    const minimum = theta === near ? descendFromNear(problem, loss, theta, found) : descent(theta);
     if (!Number.isFinite(minimum.objective) || minimum.theta.some(Number.isNaN)) continue;
     met.push({ minimum, count });
     learn(problem, found, minimum);
@@ -314,8 +316,8 @@ export function minimise(
   return {
     best,
     starts: {
-      grid: grid.length,
-      projected: projected.length,
+      grid,
+      projected: projected.length - (near ? 1 : 0),
       run: counted(() => true),
       reached_best: counted((minimum) => agrees(problem, minimum.objective, best.objective)),
       converged: counted((minimum) => minimum.converged),
@@ -325,8 +327,22 @@ export function minimise(
   };
 }
 
-/** Descents that come into the neighbourhood of an optimum by a part of the points, where most steps are, and go on from
- * there with all of them: once for all that come to the same place. */
+/** The starts: constants known nearly, variable projection's, those of a grid; few points have the grid in any case. */
+function startsOf(problem: Problem, loss: RobustLoss, starts: Starts) {
+  const { law, centre } = problem;
+  if (typeof starts === 'object' && law.separable && problem.log_loss.length >= FEW_PROJECTED) {
+    const near = law.fromParams(starts.near, centre);
+    const coarse = variableProjection(sampled(problem, FEW_PROJECTED), law.separable, { stride: 3, refine: 0 });
+    return { near, projected: [near, ...coarse.map((p) => p.theta)], grid: 0, taken: [] };
+  }
+  const grid = [...law.starts(centre, typicalLogLoss(problem))];
+  const projected = law.separable ? variableProjection(sampled(problem, MANY), law.separable).map((p) => p.theta) : [];
+  const taken = starts === 'all' ? distinctStarts(problem, grid) : screened(problem, loss, grid);
+  return { near: null, projected, grid: grid.length, taken };
+}
+
+/** Descents that come near an optimum by a part of the points, where most steps are, and go on from there with all of
+ * them: once for all that come to the same place. */
 function byPartOfThePoints(problem: Problem, loss: RobustLoss, found: Found): (start: Float64Array) => Minimum {
   const isMany = problem.log_loss.length > MANY;
   const part = sampled(problem, isMany ? PART_OF_MANY : FEW_POINTS);

@@ -80,10 +80,13 @@ export function reweighted(problem: Problem, factor: ArrayLike<number>): Problem
 
 /** The same for many resamples one after the other: each is valid until the next. */
 export function reweighter(problem: Problem): (factor: ArrayLike<number>) => Problem {
+  if (problem.cells) {
+    const reweightCells = cellReweighter(problem.cells);
+    return (factor) => ofCells(problem, reweightCells(factor));
+  }
   const size = problem.log_loss.length;
   const room = (): Float64Array => new Float64Array(size);
   const [columns, log_loss, weight] = [problem.columns.map(room), room(), room()];
-  const reweightCells = problem.cells && cellReweighter(problem.cells);
   return (factor) => {
     const u: Float64Array[] = [];
     for (let i = 0; i < size; i++) {
@@ -95,8 +98,24 @@ export function reweighter(problem: Problem): (factor: ArrayLike<number>) => Pro
       u.push(problem.u[i]!);
     }
     const own = (column: Float64Array): Float64Array => column.subarray(0, u.length);
-    const cells = reweightCells?.(factor) ?? null;
-    return { ...problem, u, columns: columns.map(own), log_loss: own(log_loss), weight: own(weight), cells };
+    return { ...problem, u, columns: columns.map(own), log_loss: own(log_loss), weight: own(weight) };
+  };
+}
+
+/** The problem of these cells, its points in their order. The inputs of single points are made when they are asked for:
+ * what minimises reads those of the cells. */
+function ofCells({ law, centre }: Problem, cells: Cells): Problem {
+  const { u, starts, log_loss, weight } = cells;
+  const each = <T>(ofCell: (cell: number) => T): T[] =>
+    u.flatMap((_, cell) => new Array<T>(starts[cell + 1]! - starts[cell]!).fill(ofCell(cell)));
+  return {
+    ...{ law, centre, log_loss, weight, cells },
+    get u() {
+      return each((cell) => u[cell]!);
+    },
+    get columns() {
+      return cells.columns.map((column) => Float64Array.from(each((cell) => column[cell]!)));
+    },
   };
 }
 
@@ -127,6 +146,8 @@ interface Workspace {
   counts: Float64Array;
   weights: Float64Array;
   products: Float64Array;
+  /** Of the Hessian: what the square of each derivative counts. */
+  bends: Float64Array;
   jacobian: Float64Array;
   row: Float64Array;
   /** Of the Hessian: over all coordinates, and over the free ones. */
@@ -136,6 +157,8 @@ interface Workspace {
   /** What `values` and `jacobian` hold: a whole problem of one block, at these coordinates; null for anything else. */
   of: Problem | null;
   theta: Float64Array;
+  /** The corner by which `slopes`, `sizes`, `counts` and `weights` were made of that; NaN where they were not. */
+  delta: number;
 }
 
 /** One workspace a number of coordinates, kept: nothing is allocated while a function is minimised. */
@@ -149,6 +172,7 @@ function workspace(size: number): Workspace {
     counts: new Float64Array(BLOCK),
     weights: new Float64Array(BLOCK),
     products: new Float64Array(BLOCK),
+    bends: new Float64Array(BLOCK),
     jacobian: new Float64Array(BLOCK * size),
     row: new Float64Array(size),
     whole: new Float64Array(size * size),
@@ -156,12 +180,13 @@ function workspace(size: number): Workspace {
     scales: new Float64Array(size),
     of: null,
     theta: new Float64Array(size),
+    delta: Number.NaN,
   };
   return workspaces[size];
 }
 
 /** What the law reads of points or cells, and how many there are. */
-const inputsOf = ({ cells, u, columns }: Problem): Pick<Problem, 'u' | 'columns'> => cells ?? { u, columns };
+const inputsOf = (problem: Problem): Pick<Problem, 'u' | 'columns'> => problem.cells ?? problem;
 
 /** The law's log losses of the points (or cells) from..to-1 in `values`, their derivatives in `jacobian`. */
 function differentiate(problem: Problem, theta: Float64Array, from: number, to: number, work: Workspace): void {
@@ -171,6 +196,7 @@ function differentiate(problem: Problem, theta: Float64Array, from: number, to: 
   const { u, columns } = inputsOf(problem);
   const is_whole = from === 0 && to === u.length;
   work.of = is_whole ? problem : null;
+  work.delta = Number.NaN;
   if (is_whole) work.theta.set(theta);
   if (law.block && law.block.of === law.logLoss) law.block.losses(theta, columns, from, to, values, jacobian);
   else
@@ -242,6 +268,7 @@ export function evaluate(
     differentiate(problem, theta, from, to, work);
     const count = to - from;
     value = weigh(problem, delta, from, to, work, value);
+    if (work.of === problem) work.delta = delta;
     for (let k = 0; k < size; k++) {
       // Even and odd points apart: two short chains of sums in place of a long one.
       const start = k * BLOCK;
@@ -334,12 +361,13 @@ export function hessian(
     const to = Math.min(from + BLOCK, u.length);
     const count = to - from;
     differentiate(problem, theta, from, to, work);
-    weigh(problem, delta, from, to, work, 0);
+    if (work.of !== problem || work.delta !== delta) weigh(problem, delta, from, to, work, 0);
     // d2 log L is d2 L/L less the square of the derivative.
-    if (block?.curvature) for (let at = 0; at < count; at++) counts[at]! -= slopes[at]!;
+    const bends = block?.curvature ? work.bends : counts;
+    if (block?.curvature) for (let at = 0; at < count; at++) bends[at] = counts[at]! - slopes[at]!;
     for (const j of free) {
       const start = j * BLOCK;
-      for (let at = 0; at < count; at++) products[at] = counts[at]! * jacobian[start + at]!;
+      for (let at = 0; at < count; at++) products[at] = bends[at]! * jacobian[start + at]!;
       for (let k = 0; k <= j; k++) whole[j * size + k]! += dot(products, jacobian, k * BLOCK, count);
       for (let at = 0; at < count; at++) products[at] = weights[at]! * jacobian[start + at]!;
       scales[j]! += dot(products, jacobian, start, count);

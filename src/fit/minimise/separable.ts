@@ -94,10 +94,13 @@ export interface CoarseCell {
   isBeside(exponents: readonly number[]): boolean;
 }
 
-/** The best cell of every third grid value for the points with other weights, as a function of the weights: the products
- * of all cells' columns are worked out once, for a part of the points where there are many, so that a resample costs
- * one sum a product. */
-export function coarseProjection(problem: Problem, separable: Separable): (weight: Float64Array) => CoarseCell | null {
+/** The best cell of every third grid value for the points with other weights, as a function of the factors by which they
+ * differ: the products of all cells' columns are worked out once, for a part of the points where there are many, so that
+ * a resample costs one sum a product. */
+export function coarseProjection(
+  problem: Problem,
+  separable: Separable,
+): (factor: ArrayLike<number>) => CoarseCell | null {
   const k = separable.num_amplitudes;
   const width = k + 1;
   const part = sampleOf(problem.log_loss.length, COARSE_POINTS);
@@ -115,8 +118,8 @@ export function coarseProjection(problem: Problem, separable: Separable): (weigh
   });
   const own = new Float64Array(part.length);
   const gram = new Float64Array(width * width);
-  return (weight) => {
-    for (let at = 0; at < own.length; at++) own[at] = weight[part[at]!]!;
+  return (factor) => {
+    for (let at = 0; at < own.length; at++) own[at] = problem.weight[part[at]!]! * factor[part[at]!]!;
     let best: { places: number[]; exponents: number[]; amplitudes: Float64Array } | null = null;
     let lowest = Number.POSITIVE_INFINITY;
     for (const { places, exponents, products } of cells) {

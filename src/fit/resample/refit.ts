@@ -9,7 +9,7 @@ import { rawLoss } from '../laws/raw-loss.ts';
 import { lawByName } from '../laws/registry.ts';
 import { type LossName, robustLoss } from '../minimise/loss.ts';
 import { descend, descendFromNear } from '../minimise/minimise.ts';
-import { makeProblem, reweighter } from '../minimise/objective.ts';
+import { makeProblem, type Problem, reweighter } from '../minimise/objective.ts';
 import { coarseProjection } from '../minimise/separable.ts';
 import { type FitPoint, sizeOf } from '../point.ts';
 
@@ -58,22 +58,21 @@ export function lawOf(options: LawOptions): Law {
   return options.scale === 'raw' ? rawLoss(law) : law;
 }
 
-/** The refit of this law to resamples of these points: constants that are not held, and the exponents a and b. */
-export function lawRefit({ points, options, theta }: RefitSpec): Refit {
+/** The refit of this law to resamples of these points: constants that are not held, and the exponents a and b. Who has
+ * made the problem of the points already may give it. */
+export function lawRefit({ points, options, theta }: RefitSpec, known?: Problem): Refit {
   const law = lawOf(options);
   const loss = robustLoss(options.loss, options.delta);
-  const problem = makeProblem(law, points);
+  const problem = known ?? makeProblem(law, points);
   const labels = law.inputs.map((input) => Int32Array.from(sizeOf(points.map((p) => p[input]!))));
   const { separable } = problem.law;
   const projection = separable && coarseProjection(problem, separable);
-  const weight = new Float64Array(points.length);
   const reweight = reweighter(problem);
   return (multiplicity) => {
     if (labels.some((own) => !hasDistinct(own, multiplicity))) return null;
     const resample = reweight(multiplicity);
     let best = descendFromNear(resample, loss, theta);
-    for (let i = 0; i < weight.length; i++) weight[i] = problem.weight[i]! * multiplicity[i]!;
-    const cell = projection?.(weight);
+    const cell = projection?.(multiplicity);
     const found = law.toParams(best.theta, problem.centre);
     if (cell && !(isWhole(best.theta) && cell.isBeside(separable!.axes.map((name) => found[name]!)))) {
       const other = descend(resample, loss, cell.theta, best);

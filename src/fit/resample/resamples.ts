@@ -53,8 +53,10 @@ export function makeResamples(points: readonly Unit[], options: ResampleOptions)
   const draw = (): void => {
     multiplicity.fill(0);
     for (const own of blocks)
-      for (let i = 0; i < own.length; i++)
-        for (const point of own[randomInt(rng, own.length)]!) multiplicity[point]! += 1;
+      for (let i = 0; i < own.length; i++) {
+        const unit = own[randomInt(rng, own.length)]!;
+        for (let j = 0; j < unit.length; j++) multiplicity[unit[j]!]! += 1;
+      }
     drawn++;
   };
   return {

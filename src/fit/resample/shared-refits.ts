@@ -14,10 +14,13 @@ import { makeResamples, type ResampleOptions, type Resamples } from './resamples
 const CHUNK = 8;
 /** Threads at most, where nobody says. */
 const MAX_THREADS = 8;
-/** Milliseconds of refits after which the caller looks at its pace, and what is left by that pace for which a thread's
- * start (about .1 s) pays. */
+/** Milliseconds of refits that the caller's code takes to be compiled, and those after them by which it judges its pace;
+ * what is left by that pace for which a thread's start (about .1 s, and .3 s of work that the caller has done already:
+ * loading, compiling, the columns) pays. Of its own work: on cores that are busy with others time passes, and threads
+ * would not help. */
+const WARM_MS = 80;
 const LOOK_MS = 40;
-const WORTH_A_THREAD_MS = 400;
+const WORTH_A_THREAD_MS = 800;
 
 /** What the threads share. `control` holds the next chunk, then for each chunk whether it is done; `values` a row of
  * `names` a resample; `is_fitted` whether there is one. */
@@ -64,10 +67,17 @@ const threadsHere = (): number => Math.min(availableParallelism(), MAX_THREADS);
 
 /** Takes chunks for a moment; milliseconds that the rest will take the caller alone. */
 function takeSome(table: Table, resamples: Resamples, refit: Refit): number {
-  const start = performance.now();
-  const elapsed = () => performance.now() - start;
-  const taken = takeChunks(table, resamples, refit, () => elapsed() > LOOK_MS);
-  return (elapsed() / (taken * CHUNK)) * (resamples.count - taken * CHUNK);
+  takeChunksFor(WARM_MS);
+  const { taken, ms } = takeChunksFor(LOOK_MS);
+  const left = Math.max(0, table.control.length - 1 - Atomics.load(table.control, 0));
+  return (ms / Math.max(1, taken)) * left;
+
+  function takeChunksFor(most_ms: number): { taken: number; ms: number } {
+    const start = process.cpuUsage();
+    const elapsed = () => process.cpuUsage(start).user / 1000;
+    const taken = takeChunks(table, resamples, refit, () => elapsed() > most_ms);
+    return { taken, ms: elapsed() };
+  }
 }
 
 /** A worker's part: refits chunk after chunk until none is left. */

@@ -66,26 +66,27 @@ export function groupByBudget(points: readonly FitPoint[], options: ValleyOption
   }
   const found: { C: number; members: number[] }[] = [];
   let left = all;
+  let order = [...all].sort((i, j) => points[i]!.C - points[j]!.C);
   for (;;) {
-    const densest = left.filter(near(densestOf(left, points, isNear)));
+    const densest = left.filter(near(densestOf(order, points, isNear)));
     if (numDistinct(densest.map((i) => points[i]!.N)) < MIN_SIZES) break;
     const C = Math.exp(densest.reduce((sum, i) => sum + Math.log(points[i]!.C), 0) / densest.length);
     found.push({ C, members: densest });
     const taken = new Set(densest);
     left = left.filter((i) => !taken.has(i));
+    order = order.filter((i) => !taken.has(i));
   }
   const densest = found[0]?.members.length ?? 0;
   return found.filter(({ members }) => members.length * 3 >= densest).sort((x, y) => x.C - y.C);
 }
 
-/** The C of a point among `places` that has the most others near it, the first of several; 0 of none. In the order of C
- * those near a point stand in a row whose ends move one way: a sort and one pass. */
+/** The C of a point that has the most others near it, the first of several; 0 of none. `order` are the places of the points
+ * by increasing C, where those near a point stand in a row whose ends move one way: one pass. */
 function densestOf(
-  places: readonly number[],
+  order: readonly number[],
   points: readonly FitPoint[],
   isNear: (C: number, budget: number) => boolean,
 ): number {
-  const order = [...places].sort((i, j) => points[i]!.C - points[j]!.C);
   const values = order.map((i) => points[i]!.C);
   let [best, most, low, high] = [-1, 0, 0, 0];
   values.forEach((C, at) => {

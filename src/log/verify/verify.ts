@@ -8,8 +8,8 @@ import { canonicalJson, loadConfig } from '../../config/config.ts';
 import { LabError } from '../../lib/errors.ts';
 import { archivePath, fitPath, listCheckpoints, metricsPath, namesIn, planPath, recordPath } from '../paths.ts';
 import type { PlanFile } from '../plan-file.ts';
-import { parseVersioned, readArchive, readPlan, readRecord, readText, subfolders } from '../reader.ts';
-import { RUN_STATES, type RunRecord, runRecordSchema, SCHEMA_VERSION } from '../record.ts';
+import { parseVersioned, readArchive, readPlan, readRecord, readText, recordParser, subfolders } from '../reader.ts';
+import { RUN_STATES, type RunRecord, SCHEMA_VERSION } from '../record.ts';
 import { checkCheckpoints } from './check-checkpoints.ts';
 import { checkLeftovers, heldBy } from './check-leftovers.ts';
 import { checkPlan } from './check-plan.ts';
@@ -153,7 +153,7 @@ function checkArchive(dir: string, check: Check): void {
   readArchive(dir).forEach((line, i) => {
     const path = `${archivePath(dir)}, line ${i + 1}`;
     const record = attempt(
-      () => parseVersioned(line, path, runRecordSchema),
+      () => parseVersioned(line, path, recordParser),
       (message) => check.report(path, 'record_unreadable', message),
     );
     if (record === undefined) return;

@@ -4,13 +4,14 @@
  * batch, the dashed diagonal. Right, `B_crit = B* / L^(1/alpha_B)` of all losses together, beside that of each loss alone;
  * what lies outside the shaded batches is extrapolated. Of several sizes, the one that is known best stands left.
  */
-import * as Plot from '@observablehq/plot';
+
 import { formatCount, formatInterval, formatNumber } from '../../lib/format.ts';
 import { createDocument, type SvgDocument, type SvgNode } from '../document.ts';
 import { groupBy } from '../group-by.ts';
 import { drawKey } from '../key.ts';
 import { choosePlaces, drawPlaced, type PlacedLabel } from '../labels.ts';
 import { drawMessage, drawPanel, drawSheet } from '../panel.ts';
+import { Plot } from '../plot.ts';
 import { it, join, sub } from '../rich-text.ts';
 import { CATEGORY, COLOR, FIGURE_WIDTH, FONT_SIZE, sequentialByRank } from '../theme.ts';
 import { isPositive, logDomain } from '../ticks.ts';

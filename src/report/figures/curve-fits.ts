@@ -3,11 +3,12 @@
  * beyond the runs. On log axes a pure power law is straight and a floor bends it. A column may carry a second line, as
  * of a law with a break beside one without, and an upright where it breaks. The residuals `ln L - ln L_fit` are those of the first line.
  */
-import * as Plot from '@observablehq/plot';
+import type { Markish } from '@observablehq/plot';
 import { formatNumber } from '../../lib/format.ts';
 import { createDocument, type SvgDocument, type SvgNode } from '../document.ts';
 import { choosePlaces, drawPlaced, type PlacedLabel } from '../labels.ts';
 import { drawMessage, drawPanel, drawSheet, type Frame, group, path } from '../panel.ts';
+import { Plot } from '../plot.ts';
 import { drawText, it, join, plainText, type RichText, shorten, textWidth } from '../rich-text.ts';
 import { symbolOf } from '../symbols.ts';
 import { COLOR, FIGURE_WIDTH, FONT_SIZE, SERIES, textColor } from '../theme.ts';
@@ -144,7 +145,7 @@ function linesOf({ lines, points, domain }: Column) {
 }
 
 /** The mark as an upright with its interval shaded, as far as both lie on the axis. */
-function markOf({ mark, domain }: Column): Plot.Markish[] {
+function markOf({ mark, domain }: Column): Markish[] {
   if (mark === undefined || !isOn(domain, mark.x)) return [];
   const [low = mark.x, high = mark.x] = mark.interval?.every(isPositive) ? mark.interval : [];
   const band = { x1: Math.max(low, domain[0]), x2: Math.min(high, domain[1]) };

@@ -4,12 +4,13 @@
  * won by the smallest or the largest size there are grey in both: a size beyond might have been better, so they do not
  * enter the exponent.
  */
-import * as Plot from '@observablehq/plot';
+
 import { formatInterval } from '../../lib/format.ts';
 import { createDocument } from '../document.ts';
 import { drawKey } from '../key.ts';
 import { choosePlaces, drawPlaced, type PlacedLabel } from '../labels.ts';
 import { drawMessage, drawPanel, drawSheet } from '../panel.ts';
+import { Plot } from '../plot.ts';
 import { it, join, type RichText, sub, sup } from '../rich-text.ts';
 import { CATEGORY, COLOR, sequentialByRank } from '../theme.ts';
 import { isPositive, linearDomain, logDomain } from '../ticks.ts';

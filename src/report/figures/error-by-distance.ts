@@ -3,11 +3,12 @@
  * held-out runs at their distance in decades of compute; the lines join root mean square errors of bins of equally many
  * runs. A line that climbs says how soon the law's form fails, which no interval of the law itself can say.
  */
-import * as Plot from '@observablehq/plot';
+
 import { formatNumber } from '../../lib/format.ts';
 import { createDocument } from '../document.ts';
 import { type EndLabel, endLabels } from '../labels.ts';
 import { drawMessage, drawPanel, drawSheet } from '../panel.ts';
+import { Plot } from '../plot.ts';
 import { it, textWidth } from '../rich-text.ts';
 import { COLOR, SERIES } from '../theme.ts';
 import { isPlottable, linearDomain, logDomain } from '../ticks.ts';

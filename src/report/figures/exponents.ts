@@ -3,11 +3,12 @@
  * point of the whole lab, so every row prints its numbers beside its interval, and the papers' values (Kaplan et al. 2020:
  * .73 and .27; Hoffmann et al. 2022: .50 and .50) and theory's, where there is one, are lines through all rows.
  */
-import * as Plot from '@observablehq/plot';
+
 import { formatFixed, formatInterval } from '../../lib/format.ts';
 import { createDocument, type SvgDocument, type SvgNode } from '../document.ts';
 import { spread } from '../labels.ts';
 import { drawMessage, drawPanel, drawSheet, type Frame, group, path } from '../panel.ts';
+import { Plot } from '../plot.ts';
 import { bold, drawText, it, join, shorten, sub, sup, textWidth } from '../rich-text.ts';
 import { CATEGORY, COLOR, FONT_SIZE, textColor } from '../theme.ts';
 import { isPlottable, linearDomain } from '../ticks.ts';

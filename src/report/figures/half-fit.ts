@@ -3,12 +3,13 @@
  * they scatter about zero by construction; on the other side they should too. A mean off zero there is a break that no
  * residual of the small half announces: "the line gives no warning that it will bend".
  */
-import * as Plot from '@observablehq/plot';
+
 import { formatFixed, formatNumber } from '../../lib/format.ts';
 import { createDocument } from '../document.ts';
 import { drawKey } from '../key.ts';
 import { choosePlaces, drawPlaced, type PlacedLabel } from '../labels.ts';
 import { drawMessage, drawPanel, drawSheet } from '../panel.ts';
+import { Plot } from '../plot.ts';
 import { it } from '../rich-text.ts';
 import { CATEGORY, COLOR } from '../theme.ts';
 import { isPlottable, isPositive, linearDomain, logDomain } from '../ticks.ts';

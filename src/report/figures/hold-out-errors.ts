@@ -3,10 +3,11 @@
  * percent. Bars are the intervals of the law's prediction. A law that misses on one side has the wrong form there,
  * however well it fits the runs it has seen; the scatter of those is the grey band. By hold-out error, best first.
  */
-import * as Plot from '@observablehq/plot';
+
 import { formatNumber } from '../../lib/format.ts';
 import { createDocument, type SvgNode } from '../document.ts';
 import { drawMessage, drawPanel, drawSheet } from '../panel.ts';
+import { Plot } from '../plot.ts';
 import { drawText, type RichText, shorten } from '../rich-text.ts';
 import { COLOR, FIGURE_WIDTH, FONT_SIZE, SERIES } from '../theme.ts';
 import { isPlottable, isPositive, linearDomain } from '../ticks.ts';

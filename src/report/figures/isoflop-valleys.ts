@@ -3,12 +3,13 @@
  * is N_opt. We mark a minimum only where it lies between the sizes tried; a budget without an interior minimum keeps its
  * points and a dashed parabola and is marked as refused, since its "minimum" would be an extrapolation.
  */
-import * as Plot from '@observablehq/plot';
+
 import { formatFlops } from '../../lib/format.ts';
 import { createDocument } from '../document.ts';
 import { drawKey } from '../key.ts';
 import { choosePlaces, drawPlaced } from '../labels.ts';
 import { drawMessage, drawPanel, drawSheet } from '../panel.ts';
+import { Plot } from '../plot.ts';
 import { it, join, type RichText, scientific } from '../rich-text.ts';
 import { COLOR, sequentialByRank } from '../theme.ts';
 import { extent, isPositive, linearDomain, logDomain } from '../ticks.ts';

@@ -5,12 +5,13 @@
  * repeated. Of more values than lines can be told apart some stand for their neighbours, whose runs are then rings with
  * a stem to what the law says at their own value.
  */
-import * as Plot from '@observablehq/plot';
+import type { LineOptions, Markish } from '@observablehq/plot';
 import { formatCount } from '../../lib/format.ts';
 import { createDocument, type SvgDocument, type SvgNode } from '../document.ts';
 import { drawKey, type KeyItem } from '../key.ts';
 import { choosePlaces, drawPlaced, endLabels, type Place } from '../labels.ts';
 import { drawMessage, drawPanel, drawSheet, type Frame, group, path } from '../panel.ts';
+import { Plot } from '../plot.ts';
 import { drawText, type RichText, textWidth } from '../rich-text.ts';
 import { COLOR, FIGURE_WIDTH, FONT_SIZE, sequentialByRank, textColor } from '../theme.ts';
 import { isPositive, logDomain } from '../ticks.ts';
@@ -244,7 +245,7 @@ function drawOne(document: SvgDocument, panel: ShownPanel, sheet: Sheet): SvgNod
   const inside = (line: readonly Spot[]): Spot[] =>
     line.map(({ x, y }) => ({ x, y: y >= yDomain[0] && y <= yDomain[1] ? y : Number.NaN }));
   const clip = (y: number): number => Math.min(yDomain[1], Math.max(yDomain[0], y));
-  const stroke = (line: readonly Spot[], value: number, options: Plot.LineOptions): Plot.Markish =>
+  const stroke = (line: readonly Spot[], value: number, options: LineOptions): Markish =>
     Plot.line(inside(line), { x: 'x', y: 'y', stroke: colors.get(value)!, ...options });
   const [own, near] = [panel.runs.filter((r) => r.isOwn), panel.runs.filter((r) => !r.isOwn)];
   const r = panel.runs.length > 150 ? 2.4 : 3.1;

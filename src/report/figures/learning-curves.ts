@@ -3,12 +3,13 @@
  * size share a colour; the longest of them carries the size's label: at its end where the ends lie apart (the runs of
  * an isoFLOP grid), else in a column at the right. A language of known entropy adds its floor.
  */
-import * as Plot from '@observablehq/plot';
+
 import { formatCount, formatFixed } from '../../lib/format.ts';
 import { createDocument, type SvgNode } from '../document.ts';
 import { groupBy } from '../group-by.ts';
 import { choosePlaces, drawPlaced, type EndLabel, endLabels } from '../labels.ts';
 import { drawMessage, drawPanel, drawSheet, type Frame, group } from '../panel.ts';
+import { Plot } from '../plot.ts';
 import { drawText, it, join, type RichText, textWidth } from '../rich-text.ts';
 import { COLOR, FIGURE_WIDTH, FONT_SIZE, sequentialByRank } from '../theme.ts';
 import { extent, isPositive, linearDomain, logDomain } from '../ticks.ts';

@@ -3,7 +3,7 @@
  * parameters and data. Dashed lines are constant compute, `C = 6 N D` by default, and the frontier is where the loss is
  * lowest along them.
  */
-import * as Plot from '@observablehq/plot';
+
 import { createDocument } from '../document.ts';
 import { drawKey } from '../key.ts';
 import { choosePlaces, drawPlaced, type Place, type PlacedLabel } from '../labels.ts';
@@ -17,6 +17,7 @@ import {
   type TokensAt,
 } from '../level-sets.ts';
 import { drawMessage, drawPanel, drawSheet, group } from '../panel.ts';
+import { Plot } from '../plot.ts';
 import { it, join, type RichText, scientific } from '../rich-text.ts';
 import { CATEGORY, COLOR, FONT_SIZE, sequential } from '../theme.ts';
 import { isPositive, logDomain } from '../ticks.ts';

@@ -3,12 +3,13 @@
  * draw it. A run is among the best where no run of as little compute has a lower loss. Beyond the largest run the line is
  * dashed and its band lighter: there no interval holds the error of the law's form.
  */
-import * as Plot from '@observablehq/plot';
+
 import { formatCount, formatFlops, formatNumber } from '../../lib/format.ts';
 import { createDocument } from '../document.ts';
 import { drawKey } from '../key.ts';
 import { choosePlaces, drawPlaced, type PlacedLabel } from '../labels.ts';
 import { drawMessage, drawPanel, drawSheet } from '../panel.ts';
+import { Plot } from '../plot.ts';
 import { it, join, sub } from '../rich-text.ts';
 import { CATEGORY, COLOR, FONT_SIZE, sequentialByRank } from '../theme.ts';
 import { isPositive, linearDomain, logDomain } from '../ticks.ts';

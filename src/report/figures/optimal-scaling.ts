@@ -3,11 +3,12 @@
  * `y = coefficient C^exponent` comes with the band of its bootstrap; the papers' exponents are dashed guides through the
  * centre of our points, since only slopes are comparable at this scale, not levels.
  */
-import * as Plot from '@observablehq/plot';
+
 import { formatFixed, formatInterval } from '../../lib/format.ts';
 import { createDocument, type SvgDocument, type SvgNode } from '../document.ts';
 import { spread } from '../labels.ts';
 import { drawMessage, drawPanel, drawSheet, type Frame, group, path } from '../panel.ts';
+import { Plot } from '../plot.ts';
 import { bold, drawText, it, join, type RichText, shorten, sub, textWidth } from '../rich-text.ts';
 import { CATEGORY, COLOR, FIGURE_WIDTH, FONT_SIZE, textColor } from '../theme.ts';
 import { isPositive, logDomain } from '../ticks.ts';

@@ -4,10 +4,11 @@
  * there: the data do not bound the constant. Shows what an interval hides: a flat valley, a second optimum, a floor
  * that nothing needs (Besiroglu et al. 2024, arXiv 2404.10102, on E; Muennighoff et al. 2023 on R_D*).
  */
-import * as Plot from '@observablehq/plot';
+
 import { formatNumber } from '../../lib/format.ts';
 import { createDocument, type SvgDocument, type SvgNode } from '../document.ts';
 import { drawMessage, drawPanel, drawSheet, type Frame, group, path } from '../panel.ts';
+import { Plot } from '../plot.ts';
 import { drawText, join, plainText, type RichText } from '../rich-text.ts';
 import { symbolOf } from '../symbols.ts';
 import { CATEGORY, COLOR, FIGURE_WIDTH, FONT_SIZE, textColor } from '../theme.ts';

@@ -4,12 +4,13 @@
  * a bend against D is how a change of regime shows itself. One panel a variable, one axis of residuals for all. Against N,
  * a dash at the mean of each size shows the offsets that runs of a size share; outliers are ringed and named.
  */
-import * as Plot from '@observablehq/plot';
+
 import { formatNumber } from '../../lib/format.ts';
 import { createDocument, type SvgNode } from '../document.ts';
 import { drawKey, type KeyItem } from '../key.ts';
 import { choosePlaces, drawPlaced, type Place, type PlacedLabel } from '../labels.ts';
 import { type Axis, drawMessage, drawPanel, drawSheet, type Frame, path } from '../panel.ts';
+import { Plot } from '../plot.ts';
 import { it, join, type RichText, scientific, shorten } from '../rich-text.ts';
 import { CATEGORY, COLOR, FIGURE_WIDTH, FONT_SIZE, sequentialByRank } from '../theme.ts';
 import { isPlottable, isPositive, linearDomain, logDomain } from '../ticks.ts';

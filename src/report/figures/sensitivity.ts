@@ -3,11 +3,12 @@
  * such a choice is the choice's and not the data's. Bars are intervals, the filled dot is the choice of this report, and
  * the papers' exponents are lines, so that a drift is seen at the scale of what is being asked.
  */
-import * as Plot from '@observablehq/plot';
+
 import { formatFixed } from '../../lib/format.ts';
 import { createDocument, type SvgNode } from '../document.ts';
 import { spread } from '../labels.ts';
 import { drawMessage, drawPanel, drawSheet } from '../panel.ts';
+import { Plot } from '../plot.ts';
 import { drawText, it, type RichText, textWidth } from '../rich-text.ts';
 import { CATEGORY, COLOR, FIGURE_WIDTH, FONT_SIZE, textColor } from '../theme.ts';
 import { isPlottable, isPositive, linearDomain, logDomain } from '../ticks.ts';
