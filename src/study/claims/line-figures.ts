@@ -39,8 +39,8 @@ function columnOf(term: ClaimTerm, records: readonly RunRecord[]): CurveColumn[]
   const how = { num_left_out: { smallest: 0, largest: 0 }, others: batchRuns(records, term) };
   const { value: line } = attempt(() => lineOf(own, term, how));
   if (!line) return [];
-  const { points, floor, fit } = line;
-  const { params, standard_errors } = fit;
+  const { points, floor, standard_errors } = line;
+  const { params } = line.fit;
   const { value: floored } = attempt(() => fitCurve(points));
   const words = [
     term.group,
@@ -56,7 +56,7 @@ function columnOf(term: ClaimTerm, records: readonly RunRecord[]): CurveColumn[]
       constants: (['slope', 'bend'] as const).map((name) => ({
         name: name === 'slope' ? 'alpha' : name,
         value: params[name],
-        interval: interval90(params[name], standard_errors[name]),
+        interval: standard_errors && interval90(params[name], standard_errors[name]),
       })),
       points,
       lines: [

@@ -96,8 +96,8 @@ export const FIT: Record<ClaimTerm['approach'], Fitter> = {
     return withDerived(given, 'stop_above', ({ alpha_N, alpha_S }) => alpha_N! / alpha_S!);
   },
   line: (records, term, how) => {
-    const { fit } = lineOf(records, term, how);
-    return { ...fit, values: { ...fit.params }, draws: undefined, num_sizes: fit.num_distinct };
+    const { fit, standard_errors } = lineOf(records, term, how);
+    return { ...fit, standard_errors, values: { ...fit.params }, draws: undefined, num_sizes: fit.num_distinct };
   },
   critical_batch: (records, term, how) => {
     const { bootstrap, seed } = how;
@@ -138,6 +138,8 @@ export interface TermLine {
   points: CurvePoint[];
   floor: number;
   fit: StraightLineFit;
+  /** Those of the fit; null along the evaluations of curves, whose neighbours share their noise. */
+  standard_errors: StraightLineFit['standard_errors'] | null;
 }
 
 /** The line of a term; `others` are the runs that give its critical batch.
@@ -149,7 +151,9 @@ export function lineOf(
 ): TermLine {
   const floor = term.floor === undefined ? 0 : exactEntropy(records, term.group);
   const points = linePoints(records, term, how);
-  return { points, floor, fit: fitStraightLine(points, { floor }) };
+  const fit = fitStraightLine(points, { floor });
+  const is_shared = term.rows === 'curves' && term.along === 'C';
+  return { points, floor, fit, standard_errors: is_shared ? null : fit.standard_errors };
 }
 
 /** The runs of a line by its variable, without the values at the ends that a specification leaves out. */

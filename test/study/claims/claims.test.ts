@@ -157,7 +157,7 @@ describe('a claim of a straight line', () => {
   });
 });
 
-/** Runs at seven batches of L = 2 (1000/S_min)^.3 with B_crit = 900/L^3; a second rate is worse, the third diverged. */
+/** Runs at seven batches of L = 2 (1000/S_min)^.3 with B_crit = 900/L^3; a lower rate is worse, a higher one diverges. */
 function batches(): RunRecord[] {
   return [64, 128, 256, 512, 1024, 2048, 4096].flatMap((B) => {
     const steps = Array.from({ length: 30 }, (_, i) => Math.round(200 * 1.2 ** i));
@@ -172,7 +172,7 @@ function batches(): RunRecord[] {
       return low;
     };
     return [1, 2, 3].map((k) => {
-      const eval_curve = steps.map((S) => ({ step: S, tokens: S * B, val_loss: k * lossAt(S) }));
+      const eval_curve = steps.map((S) => ({ step: S, tokens: S * B, val_loss: (k === 2 ? 1 : 2) * lossAt(S) }));
       const num_steps = steps.at(-1)!;
       return makeRecord({
         ...{
@@ -201,6 +201,9 @@ describe('a claim about the critical batch', () => {
     const growth = judge({ kind: 'direction', minimal_effect: 0.5, ours: ours('growth') }, batches(), FEW);
     expect(growth.estimate).toBeCloseTo(3, 1);
     expect(growth.verdict.outcome).toBe('reproduced');
+    const higher = batches().filter(({ optimizer }) => optimizer.learning_rate > 0.01);
+    const open = judge({ kind: 'direction', minimal_effect: 0.5, ours: ours('growth') }, higher, FEW);
+    expect(open.verdict.reason).toMatch(/^lr_not_bracketed: in 7 of 7 cells/);
     expect(judge({ kind: 'constant', value: 1, ours: ours('alpha_B') }, batches(), FEW).estimate).toBeCloseTo(1 / 3, 2);
     expect(judge({ kind: 'constant', value: 1, ours: ours('B_star') }, batches(), FEW).estimate! / 900).toBeCloseTo(
       1,
@@ -210,15 +213,17 @@ describe('a claim about the critical batch', () => {
 
   it('turns C of other runs into C_min, along which their loss is that of small batches', () => {
     const large = batches()
-      .filter(({ batch_size, optimizer }) => batch_size === 64 && optimizer.learning_rate === 0.01)
+      .filter(({ batch_size, optimizer }) => batch_size === 64 && optimizer.learning_rate === 0.02)
       .map((record) => ({ ...record, group: 'large' }));
     const slope = (more: object) => {
       const term = { group: 'large', approach: 'line', along: 'C', rows: 'curves', quantity: 'slope', ...more };
-      return judge({ kind: 'constant', value: 1, ours: [term] }, [...batches(), ...large], FEW).estimate!;
+      return judge({ kind: 'constant', value: 1, ours: [term] }, [...batches(), ...large], FEW);
     };
     // C_min = 6 N S_min B_crit ~ L^(-1/.3 - 3).
-    expect(slope({ critical_batch: 'batch' })).toBeCloseTo(1 / (1 / 0.3 + 3), 2);
-    expect(slope({})).toBeGreaterThan(0.2);
+    expect(slope({ critical_batch: 'batch' }).estimate).toBeCloseTo(1 / (1 / 0.3 + 3), 2);
+    expect(slope({}).estimate).toBeGreaterThan(0.2);
+    // Neighbours along a curve share their noise.
+    expect(slope({}).standard_error).toBeNull();
   });
 });
 
