@@ -83,10 +83,11 @@ function checkTerm(term: Fitted, at: Path, groups: readonly string[], report: Re
     report([...at, 'rows'], 'curves are read by approach 2, line and kaplan_ns only', { got: printValue(approach) });
   }
   if (approach === 'line' && along === undefined) report(at, 'a line needs along, the variable: N, D or C');
-  for (const [key, value] of Object.entries({ along, floor })) {
-    if (value !== undefined && approach !== 'line') {
-      report([...at, key], 'it belongs to approach line', { got: printValue(approach) });
-    }
+  if (along !== undefined && approach !== 'line') {
+    report([...at, 'along'], 'it belongs to approach line', { got: printValue(approach) });
+  }
+  if (floor !== undefined && approach !== 'line' && !is_ns) {
+    report([...at, 'floor'], 'it belongs to approach line and to kaplan_ns', { got: printValue(approach) });
   }
   if (critical_batch !== undefined) {
     const is_cut = rows === 'curves' && (approach === 2 || (approach === 'line' && along === 'C'));

@@ -53,7 +53,9 @@ const termSchema = z.strictObject({
   floor: z
     .literal('exact')
     .optional()
-    .describe("line only: the language's exact entropy is taken off every loss, so that the rest is reducible."),
+    .describe(
+      "line and kaplan_ns only: the language's exact entropy is taken off every loss, so that the rest is reducible.",
+    ),
   critical_batch: z
     .string()
     .optional()

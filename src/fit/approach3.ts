@@ -12,7 +12,8 @@ import { type Diagnostic, tooLittle } from './diagnostic.ts';
 import type { Constraints, Law, LawParams } from './laws/law.ts';
 import { type LossName, robustLoss } from './minimise/loss.ts';
 import { minimise, type Starts, type StartsReport } from './minimise/minimise.ts';
-import { makeProblem, requireInputs, residuals } from './minimise/objective.ts';
+import { residuals } from './minimise/objective.ts';
+import { makeProblem, requireInputs } from './minimise/problem.ts';
 import { type DroppedPoint, extent, type FitPoint, numDistinct, type SelectOptions, selectPoints } from './point.ts';
 import { judgeFloor } from './profile.ts';
 import {

@@ -18,7 +18,8 @@ import { rawLoss } from './laws/raw-loss.ts';
 import { curveByName } from './laws/registry.ts';
 import { type LossName, type RobustLoss, robustLoss } from './minimise/loss.ts';
 import { descend, type Minimum } from './minimise/minimise.ts';
-import { makeProblem, type Problem, residuals, reweighted } from './minimise/objective.ts';
+import { residuals } from './minimise/objective.ts';
+import { makeProblem, type Problem, reweighted } from './minimise/problem.ts';
 import { variableProjection } from './minimise/separable.ts';
 import { numDistinct } from './point.ts';
 import {

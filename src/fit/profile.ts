@@ -18,8 +18,8 @@ import { increasingRoot } from './math/normal.ts';
 import { influence } from './minimise/linear.ts';
 import { type RobustLoss, robustLoss } from './minimise/loss.ts';
 import { descend, type Minimum, minimise } from './minimise/minimise.ts';
-import { makeProblem, type Problem, requireInputs } from './minimise/objective.ts';
 import { pinned, quantityOf } from './minimise/pinned.ts';
+import { makeProblem, type Problem, requireInputs } from './minimise/problem.ts';
 import { extent, type FitPoint, selectPoints } from './point.ts';
 
 export interface ProfileOptions extends FitOptions {

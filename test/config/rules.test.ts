@@ -219,6 +219,7 @@ describe('a claim', () => {
       'ours.0.quantity: kaplan_nd gives alpha_N, alpha_D, got "a"',
     ],
     ['kind: direction', 'along: N', 'ours.0.along: it belongs to approach line, got 2'],
+    ['kind: direction', 'floor: exact', 'ours.0.floor: it belongs to approach line and to kaplan_ns, got 2'],
     [
       'kind: direction',
       'approach: 1, rows: curves',

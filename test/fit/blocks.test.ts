@@ -4,8 +4,9 @@ import { chinchilla } from '../../src/fit/laws/chinchilla.ts';
 import { constrain } from '../../src/fit/laws/constrain.ts';
 import { BLOCK, type Law } from '../../src/fit/laws/law.ts';
 import { rawLoss } from '../../src/fit/laws/raw-loss.ts';
-import { evaluate, hessian, makeProblem, type Problem } from '../../src/fit/minimise/objective.ts';
+import { evaluate, hessian } from '../../src/fit/minimise/objective.ts';
 import { pinned } from '../../src/fit/minimise/pinned.ts';
+import { makeProblem, type Problem } from '../../src/fit/minimise/problem.ts';
 import { isoflopGrid, noisy, rectangle, TRUTH, trueLoss } from './known-law.ts';
 
 const LOSSES = [

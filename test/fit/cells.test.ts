@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { lawByName } from '../../src/fit/laws/registry.ts';
 import { robustLoss } from '../../src/fit/minimise/loss.ts';
-import { evaluate, hessian, makeProblem, type Problem, reweighted } from '../../src/fit/minimise/objective.ts';
+import { evaluate, hessian } from '../../src/fit/minimise/objective.ts';
+import { makeProblem, type Problem, reweighted } from '../../src/fit/minimise/problem.ts';
 import { normal, randomInt, rngStream } from '../../src/lib/rng.ts';
 
 const rng = rngStream(0, 'cells');

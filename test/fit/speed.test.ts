@@ -9,7 +9,7 @@ import { type FitOptions, fitLaw, type LawFit } from '../../src/fit/fit.ts';
 import { lawByName } from '../../src/fit/laws/registry.ts';
 import { robustLoss } from '../../src/fit/minimise/loss.ts';
 import { minimise } from '../../src/fit/minimise/minimise.ts';
-import { makeProblem } from '../../src/fit/minimise/objective.ts';
+import { makeProblem } from '../../src/fit/minimise/problem.ts';
 import { byLabel, extent, numDistinct, selectPoints, sizeOf } from '../../src/fit/point.ts';
 import { lawRefit } from '../../src/fit/resample/refit.ts';
 import { makeResamples } from '../../src/fit/resample/resamples.ts';

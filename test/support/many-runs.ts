@@ -7,6 +7,7 @@ import path from 'node:path';
 import { loadConfig } from '../../src/config/config.ts';
 import { openCorpus } from '../../src/data/data.ts';
 import { normal, rngStream } from '../../src/lib/rng.ts';
+import { writePlanFile } from '../../src/log/log.ts';
 import { loggedRows } from '../../src/log/logged-steps.ts';
 import type { RunRecord } from '../../src/log/record.ts';
 import { type PlannedRun, planStudy } from '../../src/plan/plan.ts';
@@ -50,7 +51,7 @@ export async function makeManyRuns(folder: string, { num_seeds = 20, num_left = 
   const plan = planStudy(config, () => facts);
   const dir = path.join(folder, 'runs', config.name);
   mkdirSync(dir, { recursive: true });
-  writeFileSync(path.join(dir, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`);
+  writePlanFile(dir, plan);
   const random = rngStream(0, 'noise');
   for (const run of plan.runs.slice(0, plan.runs.length - num_left)) {
     const run_dir = path.join(dir, run.run_id);

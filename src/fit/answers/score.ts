@@ -3,7 +3,8 @@
  */
 import { lawByName } from '../laws/registry.ts';
 import { type LossName, robustLoss } from '../minimise/loss.ts';
-import { evaluate, makeProblem, residuals } from '../minimise/objective.ts';
+import { evaluate, residuals } from '../minimise/objective.ts';
+import { makeProblem } from '../minimise/problem.ts';
 import { type FitPoint, type SelectOptions, selectPoints } from '../point.ts';
 import type { FittedLaw } from './optimum.ts';
 

@@ -12,7 +12,8 @@ import { tooLittle } from '../diagnostic.ts';
 import { BESIDE, BREAK_WIDTHS } from '../laws/break-bounds.ts';
 import type { LawParams } from '../laws/law.ts';
 import { curveByName } from '../laws/registry.ts';
-import { makeProblem, residuals } from '../minimise/objective.ts';
+import { residuals } from '../minimise/objective.ts';
+import { makeProblem } from '../minimise/problem.ts';
 
 export interface BreakTestOptions {
   /** Probability of a false alarm that is accepted. Default .05. */

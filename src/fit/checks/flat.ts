@@ -5,7 +5,7 @@
 import { type Diagnostic, warn } from '../diagnostic.ts';
 import { flattestDirection, linearise, standardError } from '../minimise/linear.ts';
 import type { RobustLoss } from '../minimise/loss.ts';
-import type { Problem } from '../minimise/objective.ts';
+import type { Problem } from '../minimise/problem.ts';
 
 /** Condition number, columns at unit length, beyond which a least-squares solution is degraded: Belsley, Kuh & Welsch
  * 1980, Regression Diagnostics, chapter 3 (30 to 100 is strong). A grid of 2 decades either way has 30 to 60. */

@@ -7,7 +7,8 @@
  */
 import { gammaln, median } from 'simple-statistics';
 import { householder } from '../math/householder.ts';
-import { type Problem, residuals } from '../minimise/objective.ts';
+import { residuals } from '../minimise/objective.ts';
+import type { Problem } from '../minimise/problem.ts';
 import { type FitPoint, sizeOf } from '../point.ts';
 
 export interface LackOfFit {

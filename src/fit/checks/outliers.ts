@@ -7,7 +7,8 @@ import { median } from 'simple-statistics';
 import { type Diagnostic, warn } from '../diagnostic.ts';
 import type { RobustLoss } from '../minimise/loss.ts';
 import { descend, type Minimum } from '../minimise/minimise.ts';
-import { type Problem, residuals, reweighted } from '../minimise/objective.ts';
+import { residuals } from '../minimise/objective.ts';
+import { type Problem, reweighted } from '../minimise/problem.ts';
 import type { FitPoint } from '../point.ts';
 import { MAD_TO_SD } from './lack-of-fit.ts';
 

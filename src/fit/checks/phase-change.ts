@@ -14,7 +14,7 @@ import { lawByName } from '../laws/registry.ts';
 import { normalCdf } from '../math/normal.ts';
 import { linearise, standardError } from '../minimise/linear.ts';
 import { robustLoss } from '../minimise/loss.ts';
-import { makeProblem } from '../minimise/objective.ts';
+import { makeProblem } from '../minimise/problem.ts';
 import { type FitPoint, selectPoints } from '../point.ts';
 import { MAD_TO_SD } from './lack-of-fit.ts';
 

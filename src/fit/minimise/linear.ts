@@ -7,7 +7,8 @@ import { median } from 'simple-statistics';
 import { MAD_TO_SD } from '../checks/lack-of-fit.ts';
 import { householder } from '../math/householder.ts';
 import { psi, type RobustLoss } from './loss.ts';
-import { type Problem, residuals } from './objective.ts';
+import { residuals } from './objective.ts';
+import type { Problem } from './problem.ts';
 
 /** `sum w psi^2 / (n - p)` and the mean slope of psi, by which the loss weighs residuals at an optimum.
  * The slope is delta times the density of residuals at zero where delta is too small to count in. */

@@ -2,16 +2,16 @@
  * One descent is L-BFGS, then damped Newton, on the coordinates whose terms are present. A term that vanishes is
  * set to zero exactly, and a term at zero is let go again where the objective falls by it (the sign conditions of
  * Karush, Kuhn and Tucker), so an optimum with E = 0 is a proven one. A small delta is reached through larger ones.
- * Starts are variable projection's solutions and the paper's grid: all of it, or the part that a screening by
- * objective leaves; or constants that are known nearly, and a coarse projection in case they are not. Starts that differ only in terms that are next to nothing at every point are one start, and a
- * descent ends where it comes upon an optimum that an earlier one found: what makes all 4,500 of Hoffmann's cheap.
+ * Starts are variable projection's solutions and the paper's grid, all or what a screening by objective leaves; or
+ * constants known nearly, with a coarse projection in case they are not. Starts alike but for terms next to nothing are
+ * one, and a descent ends at an optimum found before: what makes all 4,500 of Hoffmann's cheap.
  */
-
 import type { LawParams } from '../laws/law.ts';
 import { lbfgs } from './lbfgs.ts';
 import type { RobustLoss } from './loss.ts';
 import { newton } from './newton.ts';
-import { evaluate, hessian, largestShares, type Problem, sampled } from './objective.ts';
+import { evaluate, hessian, largestShares } from './objective.ts';
+import { type Problem, sampled } from './problem.ts';
 import { variableProjection } from './separable.ts';
 
 export interface Minimum {

@@ -6,7 +6,7 @@
  */
 import type { Separable } from '../laws/law.ts';
 import { nnls, nnlsOfProducts } from '../math/nnls.ts';
-import type { Problem } from './objective.ts';
+import type { Problem } from './problem.ts';
 import { sampleOf } from './sample.ts';
 
 export interface Projection {

@@ -9,7 +9,7 @@ import { rawLoss } from '../laws/raw-loss.ts';
 import { lawByName } from '../laws/registry.ts';
 import { type LossName, robustLoss } from '../minimise/loss.ts';
 import { descend, descendFromNear } from '../minimise/minimise.ts';
-import { makeProblem, type Problem, reweighter } from '../minimise/objective.ts';
+import { makeProblem, type Problem, reweighter } from '../minimise/problem.ts';
 import { coarseProjection } from '../minimise/separable.ts';
 import { type FitPoint, sizeOf } from '../point.ts';
 

@@ -11,7 +11,7 @@ import { type Diagnostic, refuse, tooLittle, warn } from '../diagnostic.ts';
 import { chinchilla } from '../laws/chinchilla.ts';
 import { robustLoss } from '../minimise/loss.ts';
 import { descend } from '../minimise/minimise.ts';
-import { makeProblem } from '../minimise/objective.ts';
+import { makeProblem } from '../minimise/problem.ts';
 import { variableProjection } from '../minimise/separable.ts';
 import { type DroppedPoint, type FitPoint, numDistinct, type SelectOptions, selectPoints } from '../point.ts';
 import {

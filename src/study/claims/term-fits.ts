@@ -130,7 +130,10 @@ function lawPoints(records: RunRecord[], term: ClaimTerm, others: readonly RunRe
   const counting = countingOf(term);
   const points =
     term.rows === 'curves' ? curvePointsOf(records, counting, { is_warm: true }) : pointsOf(records, counting);
-  return term.critical_batch === undefined ? points : atCriticalBatch(points, criticalBatchOf(others, term));
+  const cut = term.critical_batch === undefined ? points : atCriticalBatch(points, criticalBatchOf(others, term));
+  if (term.floor === undefined) return cut;
+  const floor = exactEntropy(records, term.group);
+  return cut.map((point) => ({ ...point, L: point.L - floor }));
 }
 
 /** A line with what it goes through. */
