@@ -6,6 +6,7 @@ import { checkGroup, type GroupChecks } from '../../src/study/checks.ts';
 import { groupFigures } from '../../src/study/figures.ts';
 import { record } from '../report/sample.ts';
 import { expectSound } from '../report/sound.ts';
+import { makeRecord } from '../support/run-record.ts';
 
 const TRUTH = { E: 1.7, A: 400, B: 410, alpha: 0.34, beta: 0.28 };
 const A_TRUE = TRUTH.beta / (TRUTH.alpha + TRUTH.beta);
@@ -111,6 +112,39 @@ describe('several batch sizes', () => {
     const checks = checkGroup(group!, { ...OPTIONS, bootstrap: 0 });
     expect(checks.critical_batch!.alpha_B).toBeCloseTo(1 / 3, 1);
     expect(groupFigures(group!, checks).map(({ id }) => id)).toContain('critical-batch');
+  });
+
+  it('have one at the best of several rates, where the rate is constant', () => {
+    const runs = (kind: 'constant' | 'cosine') =>
+      [2e3, 3.2e4, 5e5].flatMap((B) =>
+        [1, 2, 3].map((k) => {
+          const eval_curve = Array.from({ length: 16 }, (_, i) => {
+            const S_min = 200 * 1.5 ** i;
+            const L = 1 + 20 / S_min ** 0.5;
+            const step = Math.round(S_min * (1 + 1e6 / L ** 3 / B));
+            return { step, tokens: step * B, val_loss: k === 2 ? L : 1.3 * L };
+          });
+          const last = eval_curve.at(-1)!;
+          return makeRecord({
+            ...{
+              run_id: `${B}-${k}`,
+              num_tokens: last.tokens,
+              num_steps: last.step,
+              eval_curve,
+              val_loss: last.val_loss,
+            },
+            ...{ batch_size: B / 100, optimizer: { ...makeRecord().optimizer, learning_rate: k / 100 } },
+            schedule: { ...makeRecord().schedule, kind, warmup_steps: 0 },
+          });
+        }),
+      );
+    const found = (kind: 'constant' | 'cosine') => {
+      const [group] = analyseRecords(runs(kind), { ...OPTIONS, bootstrap: 0 });
+      return checkGroup(group!, { ...OPTIONS, bootstrap: 0 }).critical_batch;
+    };
+    expect(found('constant')!.alpha_B).toBeCloseTo(1 / 3, 1);
+    expect(found('constant')!.num_curves).toBe(3);
+    expect(found('cosine')).toBeNull();
   });
 });
 
