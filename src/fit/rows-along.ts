@@ -5,6 +5,7 @@
  * lengths; each cell that no cell of as little compute beats. A cell is the runs of one N and D: its seeds stay together,
  * and cells are compared by their mean, so that no single lucky seed is picked.
  */
+import { groupBy } from '../lib/group-by.ts';
 import { type FitPoint, sizeOf } from './point.ts';
 
 /** What a law in one variable can be a law of. */
@@ -57,11 +58,7 @@ export function rowsAlong(points: readonly FitPoint[], column: CurveColumn): Row
 function cellsOf(rows: readonly RowAlong[]): Cell[] {
   const [sizes, horizons] = [sizeOf(rows.map(({ point }) => point.N)), sizeOf(rows.map(({ point }) => point.D))];
   const unique = sizeOf(rows.map(({ point }) => Math.min(point.D, point.U ?? point.D)));
-  const groups = new Map<string, RowAlong[]>();
-  rows.forEach((row, i) => {
-    const key = `${sizes[i]}/${horizons[i]}/${unique[i]}`;
-    groups.set(key, [...(groups.get(key) ?? []), row]);
-  });
+  const groups = groupBy(rows, (_, i) => `${sizes[i]}/${horizons[i]}/${unique[i]}`);
   return [...groups.values()].map((own) => ({
     x: own[0]!.x,
     D: own[0]!.point.D,

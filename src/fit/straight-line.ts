@@ -11,7 +11,7 @@ import { LabError } from '../lib/errors.ts';
 import { type CurvePoint, fitCurve, predictCurve } from './curve.ts';
 import { type Diagnostic, tooLittle, warn } from './diagnostic.ts';
 import { leastSquares } from './math/householder.ts';
-import { sizeOf } from './point.ts';
+import { byLabel, sizeOf } from './point.ts';
 
 /** A line in logs as plain data. */
 export interface StraightLineFit {
@@ -76,8 +76,7 @@ export function fitStraightLine(points: readonly CurvePoint[], { floor = 0 } = {
 
 function placesOf(points: readonly CurvePoint[], middle: number, floor: number): Place[] {
   const labels = sizeOf(points.map(({ x }) => x));
-  return [...new Set(labels)].map((label) => {
-    const own = points.filter((_, i) => labels[i] === label);
+  return byLabel(points, labels).map((own) => {
     const mean = (of: (point: CurvePoint) => number) => own.reduce((sum, point) => sum + of(point), 0) / own.length;
     return { u: mean(({ x }) => Math.log(x)) - middle, y: mean(({ L }) => Math.log(L - floor)) };
   });

@@ -5,6 +5,7 @@
  */
 import { breakTest, type CurveFit, type CurvePoint, fitCurve, predictCurve } from '../fit/fit.ts';
 import { attempt } from '../lib/attempt.ts';
+import { groupBy } from '../lib/group-by.ts';
 import type { RunRecord } from '../log/record.ts';
 
 /** One seed at one window. */
@@ -65,12 +66,13 @@ export function watchBreaks(records: readonly RunRecord[], seed: number): Watch 
 
 /** The runs of each pair of seeds by increasing horizon. */
 function curvesBySeed(records: readonly RunRecord[]): [string, CurvePoint[]][] {
-  const curves = new Map<string, CurvePoint[]>();
-  for (const { init_seed, data_seed, num_tokens, val_loss } of records) {
-    const name = init_seed === data_seed ? `${init_seed}` : `${init_seed}/${data_seed}`;
-    curves.set(name, [...(curves.get(name) ?? []), { x: num_tokens, L: val_loss! }]);
-  }
-  return [...curves].map(([name, points]) => [name, points.sort((p, q) => p.x - q.x)]);
+  const curves = groupBy(records, ({ init_seed, data_seed }) =>
+    init_seed === data_seed ? `${init_seed}` : `${init_seed}/${data_seed}`,
+  );
+  return [...curves].map(([name, runs]) => {
+    const points = runs.map(({ num_tokens, val_loss }) => ({ x: num_tokens, L: val_loss! }));
+    return [name, points.sort((p, q) => p.x - q.x)];
+  });
 }
 
 function watched(name: string, points: readonly CurvePoint[], num_horizons: number, seed: number): Watched {

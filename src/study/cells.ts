@@ -2,6 +2,7 @@
  * Cells are told apart by content and labelled, not named by it: the canonical JSON of ten thousand specifications takes
  * longer than the records to read, and 100 MB.
  */
+import { groupBy } from '../lib/group-by.ts';
 import type { RunRecord } from '../log/record.ts';
 
 /** The cell of each record: 0 for the first one's, 1 for the next cell met. */
@@ -21,12 +22,8 @@ export function cellLabels(records: readonly RunRecord[], { without_rate = false
 
 /** The records of each cell, in the order in which cells are met. */
 export function byCell(records: readonly RunRecord[], options: { without_rate?: boolean } = {}): RunRecord[][] {
-  const cells: RunRecord[][] = [];
-  for (const [i, label] of cellLabels(records, options).entries()) {
-    cells[label] ??= [];
-    cells[label].push(records[i]!);
-  }
-  return cells;
+  const labels = cellLabels(records, options);
+  return [...groupBy(records, (_, i) => labels[i]!).values()];
 }
 
 /** What runs of one cell share. */

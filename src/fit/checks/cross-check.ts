@@ -5,8 +5,10 @@
  * the small half misses the large half on one side, which no residual of the small half announces. `phase_change`:
  * exponents that move when the shortest runs are left out (`phase-change.ts`).
  */
+
 import { attempt } from '../../lib/attempt.ts';
 import { formatFlops } from '../../lib/format.ts';
+import { groupBy } from '../../lib/group-by.ts';
 import { lossOf } from '../answers/optimum.ts';
 import { type FitOptions, fitLaw, type LawFit } from '../approach3.ts';
 import { type Diagnostic, warn } from '../diagnostic.ts';
@@ -89,13 +91,10 @@ export function judgeOffsets(points: readonly FitPoint[], fit: LawFit, options: 
 function sharedErrors(points: readonly FitPoint[], fit: LawFit): number {
   const loss = lossOf(lawByName(fit.law), fit);
   const sizes = sizeOf(points.map(({ N }) => N));
-  const bySize = new Map<number, number[]>();
-  points.forEach((p, i) => {
-    const residual = Math.log(loss(p) / p.L);
-    const own = bySize.get(sizes[i]!);
-    if (own) own.push(residual);
-    else bySize.set(sizes[i]!, [residual]);
-  });
+  const bySize = groupBy(
+    points.map((p) => Math.log(loss(p) / p.L)),
+    (_, i) => sizes[i]!,
+  );
   const df = [bySize.size - 2, points.length - bySize.size] as const;
   if (df[0] < 1 || df[1] < 1) return 1;
   let [between, within] = [0, 0];

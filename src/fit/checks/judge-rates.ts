@@ -4,6 +4,7 @@
  * the cell's loss is too high, by more at some sizes than at others, and the exponents carry that. Where only one rate
  * was tried in every cell nothing can be said.
  */
+import { groupBy } from '../../lib/group-by.ts';
 import { type Diagnostic, warn } from '../diagnostic.ts';
 import { normalQuantile } from '../math/normal.ts';
 import type { RunFacts } from '../run-facts.ts';
@@ -62,13 +63,7 @@ export function judgeRates(runs: readonly RunFacts[]): Diagnostic[] {
 
 function cellsOf(runs: readonly RunFacts[]): { N: number; D: number; tried: Tried[] }[] {
   const known = runs.filter(({ status }) => status === 'finished' || status === 'diverged');
-  const cells = new Map<string, RunFacts[]>();
-  for (const run of known) {
-    const own = cells.get(run.cell);
-    if (own) own.push(run);
-    else cells.set(run.cell, [run]);
-  }
-  return [...cells.values()].flatMap((own) => {
+  return [...groupBy(known, ({ cell }) => cell).values()].flatMap((own) => {
     const rates = [...new Set(own.map(({ learning_rate }) => learning_rate))].sort((x, y) => x - y);
     if (rates.length < 2) return [];
     const tried = rates.map((rate) => {

@@ -1,6 +1,7 @@
 /** @file What run records say against a fit of their losses, before any law: runs that are missing, losses that were not
  * scored alike, parameters that never saw data, budgets counted in two ways. `judge-rates.ts` judges the learning rates.
  */
+import { groupBy } from '../../lib/group-by.ts';
 import { type Diagnostic, warn } from '../diagnostic.ts';
 import { sizeOf } from '../point.ts';
 import type { RunFacts } from '../run-facts.ts';
@@ -137,15 +138,11 @@ function ofValidation(runs: readonly RunFacts[], floor_error: number | null): Di
       ),
     );
   // Runs that end on the same batches share what those tokens are like: they count as one.
-  const byBatches = new Map<string, number[]>();
-  for (const { L, train_loss, epochs, last_batches } of finished) {
-    if (train_loss === null || !(train_loss > 0) || (epochs ?? 0) > 1) continue;
-    const gap = Math.log(L! / train_loss);
-    const own = byBatches.get(last_batches);
-    if (own) own.push(gap);
-    else byBatches.set(last_batches, [gap]);
-  }
-  const gaps = [...byBatches.values()].map((own) => own.reduce((sum, gap) => sum + gap, 0) / own.length);
+  const compared = finished.filter(({ train_loss, epochs }) => (train_loss ?? 0) > 0 && (epochs ?? 0) <= 1);
+  const byBatches = groupBy(compared, ({ last_batches }) => last_batches);
+  const gaps = [...byBatches.values()].map(
+    (own) => own.reduce((sum, { L, train_loss }) => sum + Math.log(L! / train_loss!), 0) / own.length,
+  );
   const sorted = [...gaps].sort((x, y) => x - y);
   const typical = sorted[Math.floor(sorted.length / 2)] ?? 0;
   // A quarter of the gaps may have the other sign: in sound runs half of them have.

@@ -2,7 +2,9 @@
  * `pureError` pools the spread within cells of one N and D. Where a surface's whole effect, or the depth of the
  * valleys, is no more than twice that, an exponent is mostly noise, whatever its interval says.
  */
+
 import { median } from 'simple-statistics';
+import { groupBy } from '../../lib/group-by.ts';
 import { type Diagnostic, warn } from '../diagnostic.ts';
 import { leastSquares } from '../math/householder.ts';
 import { extent, type FitPoint, sizeOf } from '../point.ts';
@@ -21,15 +23,10 @@ const NUM_CUBIC = 4;
 export function pureError(points: readonly FitPoint[]): { sd: number; df: number } | null {
   const sizes = sizeOf(points.map((p) => p.N));
   const horizons = sizeOf(points.map((p) => p.D));
-  const cells = new Map<string, number[]>();
-  points.forEach((p, i) => {
-    const key = `${sizes[i]}/${horizons[i]}/${p.U ?? ''}/${p.B ?? ''}/${p.group ?? ''}`;
-    const own = cells.get(key);
-    if (own) own.push(Math.log(p.L));
-    else cells.set(key, [Math.log(p.L)]);
-  });
+  const cells = groupBy(points, (p, i) => `${sizes[i]}/${horizons[i]}/${p.U ?? ''}/${p.B ?? ''}/${p.group ?? ''}`);
   let [squares, df] = [0, 0];
-  for (const own of cells.values()) {
+  for (const runs of cells.values()) {
+    const own = runs.map(({ L }) => Math.log(L));
     const mean = own.reduce((sum, x) => sum + x, 0) / own.length;
     squares += own.reduce((sum, x) => sum + (x - mean) ** 2, 0);
     df += own.length - 1;

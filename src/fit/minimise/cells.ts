@@ -2,6 +2,7 @@
  * a cell it says of all its points, so that it and its derivatives are worked out once a cell. The sums are the same but for
  * the order of their terms, hence only where there are many points: the fits of a usual study keep their last bit.
  */
+import { groupBy } from '../../lib/group-by.ts';
 
 /** Points by distinct inputs. */
 export interface Cells {
@@ -27,13 +28,7 @@ const PER_CELL = 2;
 /** The cells of these points, in the order in which they are met; null where points are few or hardly repeated. */
 export function cellsOf({ u, columns, log_loss, weight }: Rows): Cells | null {
   if (log_loss.length < MANY) return null;
-  const places = new Map<string, number[]>();
-  u.forEach((inputs, i) => {
-    const key = inputs.join();
-    const own = places.get(key);
-    if (own) own.push(i);
-    else places.set(key, [i]);
-  });
+  const places = groupBy(u.keys(), (i) => u[i]!.join());
   if (places.size * PER_CELL > log_loss.length) return null;
   const groups = [...places.values()];
   for (const own of groups) own.sort((i, j) => log_loss[i]! - log_loss[j]!);

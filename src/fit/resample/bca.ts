@@ -3,6 +3,7 @@
  * Bootstrap Methods and their Application, section 5.3. The bias is the share of draws below the estimate, ties
  * counted half, since a constant at zero ties with many of its draws.
  */
+import { groupBy } from '../../lib/group-by.ts';
 import { normalCdf, normalQuantile } from '../math/normal.ts';
 
 /** What leaving out one unit does: the value without it, and how many units its stratum has. */
@@ -37,8 +38,7 @@ export function bcaShares(
 
 /** A sixth of the skewness of the influence values; 0 where nothing changes by leaving out. */
 function acceleration(jackknife: readonly Jackknifed[]): number {
-  const strata = new Map<number, Jackknifed[]>();
-  for (const unit of jackknife) strata.set(unit.stratum, [...(strata.get(unit.stratum) ?? []), unit]);
+  const strata = groupBy(jackknife, ({ stratum }) => stratum);
   let cubes = 0;
   let squares = 0;
   for (const units of strata.values()) {

@@ -4,7 +4,9 @@
  * Budgets, where not given, are chosen so that as many as possible have an interior minimum. A change of counting moves
  * the minima along the sizes, so a ladder that brackets them in one cut may not in the other: `recut_not_interior`.
  */
+
 import { formatFlops } from '../../lib/format.ts';
+import { groupBy } from '../../lib/group-by.ts';
 import { type Diagnostic, warn } from '../diagnostic.ts';
 import { monotoneCubic } from '../math/interpolate.ts';
 import { type FitPoint, type SelectOptions, selectPoints, sizeOf } from '../point.ts';
@@ -81,11 +83,7 @@ function judgeCells(cells: Recut['cells']): Diagnostic[] {
 
 function makeLadders(points: readonly FitPoint[]): Ladder[] {
   const sizes = sizeOf(points.map((p) => p.N));
-  const families = new Map<string, FitPoint[]>();
-  points.forEach((p, i) => {
-    const key = `${sizes[i]}/${p.group ?? ''}`;
-    families.set(key, [...(families.get(key) ?? []), p]);
-  });
+  const families = groupBy(points, (p, i) => `${sizes[i]}/${p.group ?? ''}`);
   return [...families.values()].map((family) => {
     const horizons = sizeOf(family.map((p) => p.D));
     const mean = (column: (p: FitPoint) => number, horizon: number): number => {

@@ -6,8 +6,8 @@
  */
 
 import { formatCount, formatInterval, formatNumber } from '../../lib/format.ts';
+import { groupBy } from '../../lib/group-by.ts';
 import { createDocument, type SvgDocument, type SvgNode } from '../document.ts';
-import { groupBy } from '../group-by.ts';
 import { drawKey } from '../key.ts';
 import { choosePlaces, drawPlaced, type PlacedLabel } from '../labels.ts';
 import { drawMessage, drawPanel, drawSheet } from '../panel.ts';

@@ -289,7 +289,7 @@ function drawColumn(document: SvgDocument, place: ColumnPlace): SvgNode[] {
     width,
     height: BOTTOM_HEIGHT,
     margin: { top: 6, right: RIGHT, bottom: 48, left },
-    x: { ...xAxis, title: [`${column.title} `, it(column.symbol)] },
+    x: { ...xAxis, title: [`${column.title} `, ...symbolOf(column.symbol)] },
     y: {
       scale: 'linear',
       domain: errors,

@@ -5,8 +5,8 @@
  */
 
 import { formatCount, formatFixed } from '../../lib/format.ts';
+import { groupBy } from '../../lib/group-by.ts';
 import { createDocument, type SvgNode } from '../document.ts';
-import { groupBy } from '../group-by.ts';
 import { choosePlaces, drawPlaced, type EndLabel, endLabels } from '../labels.ts';
 import { drawMessage, drawPanel, drawSheet, type Frame, group } from '../panel.ts';
 import { Plot } from '../plot.ts';
